@@ -1,0 +1,1 @@
+"""Eltanin: expensive micro-scale models into fast, reliable macro-scale models."""
