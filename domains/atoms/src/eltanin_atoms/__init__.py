@@ -1,0 +1,1 @@
+"""The atomic domain: structures, graphs, files, deviations."""

@@ -1,0 +1,1 @@
+"""Conformance: what makes labelers and potentials trustworthy, as suites that tests inherit."""

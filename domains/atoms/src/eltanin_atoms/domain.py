@@ -1,0 +1,139 @@
+"""The atomic domain: what a campaign must know of structures, their labels and their files."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from eltanin.batch import Column, Properties, Ragged, take, to_numpy
+from eltanin.protocols import Failure
+from eltanin_atoms import files, screening
+from eltanin_atoms.deviation import force_deviation, force_error, largest, rmse
+from eltanin_atoms.structures import Structures
+
+
+@dataclass(frozen=True)
+class Atoms:
+    """Structures of atoms with energies, forces and virials.
+
+    largest_force: a label with a larger force on any atom is refused, eV/Å.
+    frame_distance: frames of one trajectory count as different from this far apart, fs.
+    """
+
+    domain: ClassVar[str] = "atoms"
+    revision: ClassVar[int] = 1
+    measure: ClassVar[str] = "force deviation, eV/Å"
+    wanted: ClassVar[frozenset[str]] = frozenset({"energy", "forces", "virial"})
+    suffix: ClassVar[str] = ".extxyz"
+
+    largest_force: float = 1000.0
+    frame_distance: float = 20.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        if not self.largest_force > 0:
+            raise ValueError(f"largest_force={self.largest_force} eV/Å would refuse every label: give a positive limit")
+        if not self.frame_distance >= 0:
+            raise ValueError(f"frame_distance={self.frame_distance} fs is not a time between frames: give 0 or more")
+
+    def deviation(self, predictions: Sequence[Properties]) -> np.ndarray:
+        """Return the largest force deviation over the atoms of each structure, (n,) eV/Å."""
+        forces = [p.values["forces"] for p in predictions]
+        per_atom = force_deviation([to_numpy(f.values) for f in forces])
+        return largest(per_atom, forces[0].counts)
+
+    def error(self, predicted: Properties, labels: Properties) -> np.ndarray:
+        """Return the largest error of a force over the atoms of each structure, (n,) eV/Å."""
+        result = np.full(len(labels), np.nan)
+        known = np.flatnonzero(predicted.has("forces") & labels.has("forces"))
+        if len(known):
+            guess, truth = predicted.values["forces"][known], labels.values["forces"][known]
+            per_atom = force_error(to_numpy(guess.values), to_numpy(truth.values))
+            result[known] = largest(per_atom, truth.counts)
+        return result
+
+    def mean(self, predictions: Sequence[Properties]) -> Properties:
+        """Return the committee's mean of every property."""
+        first = predictions[0]
+        return Properties(
+            {name: _mean([p.values[name] for p in predictions]) for name in first.values},
+            {name: np.all([p.has(name) for p in predictions], axis=0) for name in first.present},
+        )
+
+    def validation(self, x: Structures, predicted: Properties, labels: Properties) -> Mapping[str, float]:
+        """Return root mean square errors in meV, over all and by region of the evidence."""
+        result = _errors(x, predicted, labels)
+        if "region" in x.evidence:
+            regions = to_numpy(x.evidence["region"])
+            for region in sorted({str(r) for r in regions} - {""}):
+                rows = np.flatnonzero(regions == region)
+                part = _errors(x[rows], predicted[rows], labels[rows])
+                result |= {f"{name}_{region}": value for name, value in part.items()}
+        return result
+
+    def different(self, x: Structures) -> int:
+        """Count the structures, those of one trajectory only once in `frame_distance`."""
+        if not {"trajectory", "time"} <= x.evidence.keys():
+            return len(x)
+        trajectory, time = (to_numpy(x.evidence[name]) for name in ("trajectory", "time"))
+        region = to_numpy(x.evidence.get("region", np.zeros(len(x))))
+        alone = ~np.isfinite(time) | (trajectory < 0)
+        # Times are sums of time steps: a rounding error must not cost a frame.
+        gap = self.frame_distance * (1 - 1e-6)
+        last: dict[tuple[Any, Any], float] = {}
+        count = int(alone.sum())
+        for i in np.flatnonzero(~alone)[np.argsort(time[~alone], kind="stable")]:
+            place = (region[i], trajectory[i])
+            if time[i] - last.get(place, -np.inf) >= gap:
+                last[place] = float(time[i])
+                count += 1
+        return count
+
+    def refusals(self, x: Structures, labels: Properties) -> Mapping[int, Failure]:
+        """Return the labels that no model may learn: ill-shaped, non-finite, absurdly large."""
+        return screening.refusals(x, labels, self.largest_force)
+
+    def write(self, path: Path, x: Structures, labels: Properties) -> None:
+        """Write structures and labels as extended XYZ, or as deepmd/npy where there is no suffix."""
+        files.write(path, x, labels)
+
+    def read(self, path: Path) -> tuple[Structures, Properties]:
+        """Read extended XYZ, CIF, POSCAR or deepmd/npy; the name says which."""
+        return files.read(path)
+
+    def panels(self, run: Any) -> Sequence[Any]:
+        """Return the atomic sections of a report."""
+        from eltanin_atoms.panels import panels
+
+        return panels(run)
+
+
+def _mean(columns: Sequence[Column]) -> Column:
+    first = columns[0]
+    if isinstance(first, Ragged):
+        return Ragged(_mean([c.values for c in columns]), first.counts)
+    return sum(columns[1:], start=first) / len(columns)
+
+
+def _errors(x: Structures, predicted: Properties, labels: Properties) -> dict[str, float]:
+    units = {
+        "forces": "force_rmse_mev_per_angstrom",
+        "energy": "energy_rmse_mev_per_atom",
+        "virial": "virial_rmse_mev_per_atom",
+    }
+    result = {}
+    for name, key in units.items():
+        known = np.flatnonzero(predicted.has(name) & labels.has(name))
+        if len(known):
+            guess, truth = (_flat(take(p.values[name], known)) for p in (predicted, labels))
+            per = 1.0 if name == "forces" else x.counts[known].reshape(-1, *[1] * (truth.ndim - 1))
+            result[key] = 1000 * rmse((guess - truth) / per)
+    return result
+
+
+def _flat(column: Column) -> np.ndarray:
+    return to_numpy(column.values if isinstance(column, Ragged) else column).astype(float)
