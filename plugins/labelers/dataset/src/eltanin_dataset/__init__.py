@@ -1,0 +1,5 @@
+"""Labels that exist already."""
+
+from eltanin_dataset.labeler import Lookup
+
+__all__ = ["Lookup"]
