@@ -1,0 +1,1 @@
+"""The gas domain: initial-value problems, the closing fluxes of their cells, files, deviations."""

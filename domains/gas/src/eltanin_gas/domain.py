@@ -1,0 +1,118 @@
+"""What the campaign must know of moment closures.
+
+Labels: ``moments`` (cells, moments) and ``closing`` (cells, k), the fluxes that close the moment
+equations, over their own scale (n c² for a Lorentz gas, ρ T² for m4 of a gas), of all cells that the
+problem visits: first the given ones, then those of later instants. Predictions: ``closing`` of the
+given cells.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, ClassVar
+
+import numpy as np
+
+from eltanin.batch import Properties, Ragged
+from eltanin.protocols import Failure
+from eltanin_gas import files
+from eltanin_gas.problems import Problems
+
+
+def peak(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
+    """Return the largest of the values (cells, k) of each problem, (n,); NaN where it has no cells."""
+    largest = np.full(len(counts), np.nan)
+    filled = counts > 0
+    starts = (np.cumsum(counts) - counts)[filled]
+    if len(starts):
+        largest[filled] = np.maximum.reduceat(values.max(axis=1), starts)
+    return largest
+
+
+def first_cells(visited: Ragged, counts: np.ndarray) -> np.ndarray:
+    """Return the first `counts` cells of each problem's visited ones; NaN where it visited none."""
+    rows = zip(visited.rows(), counts, strict=True)
+    blank = visited.values[:0]
+    nothing = np.full((1, *blank.shape[1:]), np.nan)
+    parts = [row[:n] if len(row) else nothing.repeat(n, axis=0) for row, n in rows]
+    return np.concatenate([blank, *parts])
+
+
+@dataclass(frozen=True)
+class Gas:
+    """Moment closures of kinetic equations, learned from initial-value problems."""
+
+    domain: ClassVar[str] = "gas"
+    revision: ClassVar[int] = 1
+    measure: ClassVar[str] = "closing-flux deviation, over the flux's own scale"
+    wanted: ClassVar[frozenset[str]] = frozenset({"moments", "closing"})
+    suffix: ClassVar[str] = ".npz"
+
+    def deviation(self, predictions: Sequence[Properties]) -> np.ndarray:
+        """Return the largest spread (standard deviation over members) in the cells of each problem."""
+        closing = [p.values["closing"] for p in predictions]
+        return peak(np.std([c.values for c in closing], axis=0), closing[0].counts)
+
+    def error(self, predicted: Properties, labels: Properties) -> np.ndarray:
+        """Return the largest error of a closing flux in the given cells of each problem."""
+        return peak(np.abs(self._errors(predicted, labels)), predicted.values["closing"].counts)
+
+    def mean(self, predictions: Sequence[Properties]) -> Properties:
+        """Return the mean closing fluxes of a committee."""
+        closing = [p.values["closing"] for p in predictions]
+        return Properties.of(closing=Ragged(np.mean([c.values for c in closing], axis=0), closing[0].counts))
+
+    def validation(self, x: Problems, predicted: Properties, labels: Properties) -> Mapping[str, float]:
+        """Return errors of the closing fluxes over all given cells, and of every region apart."""
+        errors = self._errors(predicted, labels)
+        found = _summary(errors, "")
+        regions = np.asarray(x.evidence.get("region", np.zeros(0, dtype="U1")))
+        for region in np.unique(regions):
+            cells = np.repeat(regions == region, predicted.values["closing"].counts)
+            found |= _summary(errors[cells], f"_{region}")
+        return found
+
+    def different(self, x: Problems) -> int:
+        """Return how many problems count as different: all, for windows do not overlap."""
+        return len(x)
+
+    def refusals(self, x: Problems, labels: Properties) -> Mapping[int, Failure]:
+        """Refuse labels that are not finite, or a gas of negative density."""
+        del x
+        found: dict[int, Failure] = {}
+        rows = zip(labels.values["moments"].rows(), labels.values["closing"].rows(), strict=True)
+        for i, (moments, closing) in enumerate(rows):
+            if not (np.isfinite(moments).all() and np.isfinite(closing).all()):
+                found[i] = Failure("nonfinite", "a moment or closing flux is not finite")
+            elif len(moments) and moments[:, 0].min() < 0:
+                found[i] = Failure("unphysical", f"the density falls to {moments[:, 0].min():.3g}")
+        return found
+
+    def write(self, path: Path, x: Problems, labels: Properties) -> None:
+        """Write an npz file without pickles."""
+        files.write(path, x, labels)
+
+    def read(self, path: Path) -> tuple[Problems, Properties]:
+        """Read an npz file that `write` wrote."""
+        return files.read(path)
+
+    def panels(self, run: Any) -> Sequence[Any]:
+        """Return no report sections yet."""
+        del run
+        return []
+
+    def _errors(self, predicted: Properties, labels: Properties) -> np.ndarray:
+        closing = predicted.values["closing"]
+        return closing.values - first_cells(labels.values["closing"], closing.counts)
+
+
+def _summary(errors: np.ndarray, suffix: str) -> dict[str, float]:
+    known = errors[np.isfinite(errors)]
+    if len(known) == 0:
+        return {}
+    return {
+        f"closing_flux_rmse{suffix}": float(np.sqrt(np.mean(known**2))),
+        f"closing_flux_max_error{suffix}": float(np.abs(known).max()),
+    }

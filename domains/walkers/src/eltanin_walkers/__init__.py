@@ -1,0 +1,1 @@
+"""The walkers domain: variational Monte Carlo in the loop."""

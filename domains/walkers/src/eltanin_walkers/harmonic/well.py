@@ -1,0 +1,48 @@
+"""The labeler: a harmonic well."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+from eltanin.batch import Properties
+from eltanin.protocols import Labels, Rng, System
+from eltanin_walkers.harmonic.gaussian import square_radius
+from eltanin_walkers.walkers import Walkers
+
+
+@dataclass(frozen=True)
+class HarmonicWell:
+    """Gives the potential energy V = m w^2 r^2 / 2 of walkers; the ground state has E = N d w / 2.
+
+    frequency: w, hartree (hbar = 1).
+    """
+
+    domain: ClassVar[str] = "walkers"
+    revision: ClassVar[int] = 1
+    outside: ClassVar[tuple[str, ...]] = ()
+    system: System
+    frequency: float = 1.0
+
+    def __post_init__(self) -> None:
+        """Refuse a well that holds nothing."""
+        if not self.frequency > 0:
+            raise ValueError(
+                f"labeler.frequency={self.frequency}: such a well binds no particle; give a number above 0"
+            )
+
+    def check(self, x: Walkers) -> None:
+        """Refuse walkers of another system."""
+        wanted = (self.system.number, self.system.dimensions)
+        if x.positions.shape[1:] != wanted:
+            raise ValueError(
+                f"walkers of shape {x.positions.shape[1:]} (particles, dimensions), but the system has "
+                f"{wanted}: set system.number and system.dimensions to what the walkers have"
+            )
+
+    def label(self, x: Walkers, wanted: frozenset[str], rng: Rng) -> Labels[Properties]:
+        """Return the potential energy of each walker, hartree."""
+        del wanted, rng
+        self.check(x)
+        stiffness = self.system.mass * self.frequency**2
+        return Labels(Properties.of(potential=0.5 * stiffness * square_radius(x.positions)), {})
