@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from eltanin.audits import Audit, audits_needed, failure_bound
 
+from eltanin.audits import Audit, audits_needed, failure_bound
 from eltanin.protocols import Verdict
 
 

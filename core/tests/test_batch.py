@@ -41,7 +41,12 @@ def test_masks_and_slices_index_all_columns_alike() -> None:
 
 
 def test_joining_fills_what_a_part_does_not_know() -> None:
-    known = {"region": np.array(["hot"]), "time": np.array([1.0]), "n": np.array([3]), "v": Ragged(np.ones((2, 3)), np.array([2]))}
+    known = {
+        "region": np.array(["hot"]),
+        "time": np.array([1.0]),
+        "n": np.array([3]),
+        "v": Ragged(np.ones((2, 3)), np.array([2])),
+    }
     joined = Clouds.concatenate([clouds([2, 1]), clouds([2], known)])
     assert len(joined) == 3
     assert list(joined.evidence["region"]) == ["", "", "hot"]

@@ -66,7 +66,9 @@ class Wander:
     def init(self, rng: Rng) -> dict[str, float]:
         return {"width": 1.0}
 
-    def explore(self, committee: Any, state: dict[str, float], feedback: Any, rng: Rng) -> tuple[Points, dict[str, float]]:
+    def explore(
+        self, committee: Any, state: dict[str, float], feedback: Any, rng: Rng
+    ) -> tuple[Points, dict[str, float]]:
         n = self.samples if committee else 8
         x = rng.uniform(-state["width"], state["width"], size=n)
         return Points(x, {"width": np.full(n, state["width"])}), {"width": min(3.0, state["width"] + 0.5)}
@@ -206,7 +208,7 @@ def test_one_member_calls_nothing_accurate() -> None:
 
 
 def test_labels_stay_within_their_budget() -> None:
-    end = run(campaign(labels=21, audit=Audit()), 10)
+    end = run(campaign(labels=21, audit=Audit(), selector=RandomChoice(Line(), budget=10)), 10)
     assert end.status == "budget"
     assert len(end.data) == 21
 

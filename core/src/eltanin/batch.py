@@ -10,6 +10,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from itertools import pairwise
 from typing import Any, Self, TypeVar
 
 import numpy as np
@@ -56,8 +57,7 @@ class Ragged:
 
     def rows(self) -> list[Array]:
         """Return the samples one by one, each (count, ...)."""
-        ends = self.offsets
-        return [self.values[a:b] for a, b in zip(ends[:-1], ends[1:], strict=True)]
+        return [self.values[begin:end] for begin, end in pairwise(self.offsets)]
 
     @classmethod
     def of(cls, rows: Sequence[Array]) -> Self:

@@ -85,9 +85,7 @@ class Campaign:
         journal = Journal(self.hooks, now.round)
         with journal.stage("explore"):
             committee = [self.model.predictor(state) for state in now.models]
-            pool, explorer = self.explorer.explore(
-                committee, now.explorer, now.feedback, self.stream(now, "explore")
-            )
+            pool, explorer = self.explorer.explore(committee, now.explorer, now.feedback, self.stream(now, "explore"))
         with journal.stage("select"):
             selection = self.selector.select(pool, committee, now.data, self.stream(now, "select"))
             asked, exam = self.add_audits(pool, selection, now)

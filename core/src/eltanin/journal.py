@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Generator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -66,10 +66,11 @@ class Journal:
     def __init__(self, hooks: Any, number: int) -> None:
         """Start the clock of a round."""
         self.hooks, self.number, self.current = hooks, number, ""
-        self.begun, self.seconds = time.perf_counter(), Counter[str]()
+        self.begun = time.perf_counter()
+        self.seconds: defaultdict[str, float] = defaultdict(float)
 
     @contextmanager
-    def stage(self, name: str, tasks: int = 0) -> Iterator[None]:
+    def stage(self, name: str, tasks: int = 0) -> Generator[None]:
         """Time a stage, and announce it."""
         self.current = name
         if self.hooks:
@@ -98,7 +99,7 @@ class Journal:
 
     def _seconds(self) -> dict[str, float]:
         whole = time.perf_counter() - self.begun
-        return {**self.seconds, "core": max(0.0, whole - self.seconds.total())}
+        return {**self.seconds, "core": max(0.0, whole - sum(self.seconds.values()))}
 
 
 def _means(metrics: Sequence[Metrics]) -> dict[str, float]:

@@ -1,0 +1,42 @@
+# Everything that is done to the project, in short recipes. `make setup` is made by the others as needed.
+PYTHON ?= python3.11
+BIN := .venv/bin
+PACKAGES := core $(sort $(wildcard domains/* plugins/*/*)) presets
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+
+.PHONY: setup demo test test-slow lint bench figures docs clean
+
+setup: .venv/ready
+
+.venv/ready: constraints.txt pyproject.toml $(PACKAGES:%=%/pyproject.toml)
+	test -d .venv || $(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet -c constraints.txt hatchling editables
+	$(BIN)/pip install --quiet -c constraints.txt --no-build-isolation $(PACKAGES:%=-e ./%) -e ".[dev]"
+	touch $@
+
+demo: setup
+	$(BIN)/elt run experiment=copper hydra.run.dir=runs/demo-$$(date +%Y%m%d-%H%M%S)
+
+test: setup
+	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)
+
+test-slow: setup
+	$(BIN)/python -m pytest -m slow $(ARGS)
+
+lint: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/pyright
+	$(BIN)/lint-imports
+
+bench: setup
+	$(BIN)/python benchmarks/run.py $(ARGS)
+
+figures: setup
+	$(BIN)/python docs/figures/make.py $(ARGS)
+
+docs: setup
+	$(BIN)/python -m pytest tests/test_docs.py
+
+clean:
+	rm -rf .venv runs multirun outputs dist build
