@@ -144,7 +144,7 @@ def test_listing_names_every_part_of_the_project(elt):
 
 
 def test_every_part_can_be_shown(elt):
-    from eltanin.show import rows, show
+    from eltanin.parts.show import rows, show
 
     for row in rows():
         shown = show(row.role, row.name)

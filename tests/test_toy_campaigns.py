@@ -20,7 +20,7 @@ from eltanin.execution import Inline, Processes
 from eltanin.hooks import relay
 from eltanin.labelling import Labelling
 from eltanin.protocols import Labels
-from eltanin.runfolder import RunFolder
+from eltanin.run.folder import RunFolder
 from eltanin.selectors import Everything, RandomChoice, TrustLevels
 from eltanin_gas.domain import Gas
 from eltanin_gas.lorentz.entropy import eddington_factor

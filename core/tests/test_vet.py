@@ -3,7 +3,7 @@
 import pytest
 
 from eltanin.errors import ConfigurationError
-from eltanin.vet import vet
+from eltanin.conf.vet import vet
 
 SAID = [
     "+labeler.deep={inner:[{_target_:x}]}",

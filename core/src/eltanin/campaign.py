@@ -11,7 +11,6 @@ import numpy as np
 from eltanin.audits import Audit
 from eltanin.batch import Properties
 from eltanin.errors import EltaninError
-from eltanin.journal import Journal, Outcome
 from eltanin.labelling import Asked, Labelling
 from eltanin.protocols import (
     Dataset,
@@ -30,6 +29,7 @@ from eltanin.protocols import (
     Verdict,
 )
 from eltanin.randomness import stream
+from eltanin.run.journal import Journal, Outcome
 
 Committee = Sequence[Predictor[Any, Any]]
 Rows = Dataset[Any, Any, Any]

@@ -84,12 +84,12 @@ def parser() -> ArgumentParser:
 def carry_out(chosen: Namespace) -> int:
     """Do what any command but `run` asks."""
     if chosen.command in ("plugins", "show"):
-        from eltanin import show
+        from eltanin.parts import show
 
         shown = show.show(chosen.role, chosen.name) if chosen.command == "show" else show.installed(chosen.json)
         print(shown)  # noqa: T201
         return 0
-    from eltanin import driver
+    from eltanin.run import driver
 
     match chosen.command:
         case "resume":

@@ -22,11 +22,11 @@ from omegaconf.errors import OmegaConfBaseException
 from eltanin.conf import presets, sources
 from eltanin.conf.explain import explain
 from eltanin.conf.fitting import fit
+from eltanin.conf.vet import vet
 from eltanin.errors import ConfigurationError, EltaninError
 from eltanin.parts.build import build
+from eltanin.parts.settings import Run
 from eltanin.registry import groups
-from eltanin.settings import Run
-from eltanin.vet import vet
 
 STOPPED = 75
 NEW = tuple(map(int, hydra.__version__.split(".")[:2])) >= (1, 4)
@@ -147,7 +147,7 @@ def start(composed: DictConfig, folder: Path) -> int:
         )
     config = plain(composed)
     campaign, plugins = restore(config)
-    from eltanin import driver  # not before the configuration is known to be right
+    from eltanin.run import driver  # not before the configuration is known to be right
 
     return driver.start(campaign, config, plugins, folder)
 

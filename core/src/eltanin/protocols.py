@@ -6,7 +6,7 @@ numbers and batches. A part is a frozen dataclass: its fields are its settings, 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import IntEnum
 from pathlib import Path
@@ -31,9 +31,16 @@ Metrics = Mapping[str, float | Sequence[float]]  # a sequence is a curve over th
 System = Annotated[Any, "given", "system"]
 Data = Annotated[str, "given", "data"]
 OwnDomain = Annotated[Any, "given", "domain"]
+OwnExecutor = Annotated[Any, "given", "executor"]
 
 Verdict = IntEnum("Verdict", [("ACCURATE", 0), ("CANDIDATE", 1), ("REJECTED", 2)])
 Reason = IntEnum("Reason", [("INITIAL", 0), ("CANDIDATE", 1), ("AUDIT", 2)])
+
+
+# Why a label is missing. kind: unconverged, nonfinite, unphysical, unknown, crash, …
+class Failure(NamedTuple):
+    kind: str
+    message: str
 
 
 @dataclass(frozen=True)
@@ -66,13 +73,6 @@ class Feedback(Batch):
     verdict: np.ndarray
     score: np.ndarray
     labelled: np.ndarray  # it has a label now
-
-
-class Failure(NamedTuple):
-    """Why a label is missing. kind: unconverged, nonfinite, unphysical, unknown, crash, …"""
-
-    kind: str
-    message: str
 
 
 @dataclass(frozen=True)
@@ -147,4 +147,6 @@ class Domain(Protocol[X, Y, P]):
 class Executor(Protocol):
     """Runs tasks, wherever; yields (index, result) as they end, a `Failure` for one whose worker died."""
 
-    def run(self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> Iterator[tuple[int, Any]]: ...
+    threads: int  # of each task
+
+    def run(self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> Generator[tuple[int, Any]]: ...

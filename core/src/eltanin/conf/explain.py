@@ -10,8 +10,8 @@ from omegaconf import DictConfig, ListConfig
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from eltanin.errors import EltaninError
+from eltanin.parts.schema import given
 from eltanin.registry import groups, nearest, options
-from eltanin.schema import given
 
 
 def explain(error: BaseException, at: str = "") -> str:

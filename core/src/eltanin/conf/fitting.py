@@ -10,8 +10,8 @@ from hydra.core.default_element import GroupDefault, InputDefault, ResultDefault
 from omegaconf import DictConfig, OmegaConf
 
 from eltanin.conf import presets
+from eltanin.parts.schema import chosen_first
 from eltanin.registry import load
-from eltanin.schema import chosen_first
 
 
 def fit(defaults: Iterable[ResultDefault], repository: IConfigRepository) -> None:

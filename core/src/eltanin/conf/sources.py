@@ -14,10 +14,10 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from eltanin.conf import presets
 from eltanin.conf.explain import explain
 from eltanin.errors import ConfigurationError
+from eltanin.parts.schema import chosen_first, schema
+from eltanin.parts.settings import Run
 from eltanin.parts.synopsis import folders
 from eltanin.registry import components, groups, load, options
-from eltanin.schema import chosen_first, schema
-from eltanin.settings import Run
 
 ROOT = "settings"  # the name under which Hydra finds `Run`
 

@@ -11,8 +11,8 @@ from omegaconf.errors import OmegaConfBaseException
 
 from eltanin.conf.explain import explain
 from eltanin.errors import ConfigurationError
+from eltanin.parts.schema import given, hints, is_required, is_tuple, schema, settings, several, slots
 from eltanin.registry import find, load, options, origin
-from eltanin.schema import given, hints, is_required, is_tuple, schema, settings, several, slots
 
 Plain = Mapping[str, Any]
 
@@ -38,10 +38,10 @@ def build(root: type[Any], raw: Plain) -> tuple[Any, dict[str, str]]:
     domain = domain_of(found)
     used = {choice.said: origin(find(choice.group, choice.name)) for choice in found}
     used[f"domain={domain}"] = origin(find("domain", domain))
-    known = {"domain": load("domain", domain)(), "data": raw.get("data"), "system": None}
+    known = {"domain": load("domain", domain)(), "data": raw.get("data"), "system": None, "executor": None}
     for choice in found:
-        if choice.at == "system":  # before all others, for they may ask for it
-            known["system"] = make(choice.cls, raw["system"], known, "system", choice.name)
+        if choice.at in ("system", "executor"):  # before all others, for they may ask for it
+            known[choice.at] = make(choice.cls, raw[choice.at], known, choice.at, choice.name)
     return make(root, raw, known), used
 
 
@@ -118,7 +118,7 @@ def _parts(cls: type[Any], raw: Plain, known: Plain, at: str) -> dict[str, Any]:
 
 def _part(group: str, raw: Plain, known: Plain, at: str) -> Any:
     name = str(raw["_name_"])
-    return known["system"] if at == "system" else make(load(group, name), raw, known, at, name)
+    return known[at] if at in ("system", "executor") else make(load(group, name), raw, known, at, name)
 
 
 def _given(cls: type[Any], known: Plain, at: str) -> dict[str, Any]:

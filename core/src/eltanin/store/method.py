@@ -22,8 +22,8 @@ import numpy as np
 
 from eltanin.batch import to_numpy
 from eltanin.errors import ConfigurationError
+from eltanin.parts.schema import given
 from eltanin.registry import name_of
-from eltanin.schema import given
 from eltanin.store.sealed import canonical, sha256
 
 MOST_FILES = 10_000  # in a folder whose contents are hashed
@@ -64,10 +64,10 @@ def _component(part: Any, at: str) -> dict[str, Any]:
 
 
 def _bearing(part: Any) -> Iterator[tuple[str, Any, str | None]]:
-    """Yield name, value and origin of fields that bear on labels; the domain component does not."""
+    """Yield name, value and origin of fields that bear on labels; domain and executor do not."""
     filled = given(type(part))
     for field in fields(part):
-        if field.metadata.get("method", True) and filled.get(field.name) != "domain":
+        if field.metadata.get("method", True) and filled.get(field.name) not in ("domain", "executor"):
             yield field.name, getattr(part, field.name), filled.get(field.name)
 
 

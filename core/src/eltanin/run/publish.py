@@ -13,7 +13,7 @@ from eltanin.campaign import Campaign, Snapshot
 from eltanin.checkpoint import load_tree, save_tree
 from eltanin.errors import ConfigurationError
 from eltanin.registry import name_of
-from eltanin.runfolder import RunFolder, write_json, write_text
+from eltanin.run.folder import RunFolder, write_json, write_text
 
 STAGES = ("explore", "select", "label", "train", "validate", "core")
 

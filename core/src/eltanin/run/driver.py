@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 from collections.abc import Generator, Mapping
@@ -10,17 +11,18 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from eltanin import publish
 from eltanin.campaign import Campaign, Snapshot
 from eltanin.errors import ConfigurationError
+from eltanin.execution import limited
 from eltanin.hooks import hookimpl, relay
 from eltanin.labelling import Labelling
+from eltanin.parts.settings import Run
 from eltanin.protocols import Checks
 from eltanin.randomness import stream
 from eltanin.report.progress import watcher
-from eltanin.runfolder import RunFolder
-from eltanin.settings import Run
-from eltanin.store import open_store
+from eltanin.run import publish
+from eltanin.run.folder import RunFolder
+from eltanin.store import method_of, open_store
 
 AT_RISK = 30.0  # seconds of work that may be lost to a sudden death
 STOP, RESUMABLE = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2), 75
@@ -32,15 +34,16 @@ class Stopped(BaseException):
 
 def start(run: Run, config: Mapping[str, Any], plugins: Mapping[str, str], folder: Path) -> int:
     """Begin a campaign in an empty folder; return the exit code."""
-    preflight(run)
-    files = RunFolder(folder)
+    files = RunFolder(folder.resolve())
+    with limited(run.executor.threads):
+        preflight(run)
     files.begin(config, plugins)
     return drive(run, files, None)
 
 
 def resume(folder: Path) -> int:
     """Go on where a campaign stopped; return the exit code."""
-    files = RunFolder(folder)
+    files = opened(folder)
     run, now = files.restored
     drift = {k: (v, now.get(k)) for k, v in files.plugins.items() if now.get(k) != v}
     if drift:
@@ -63,6 +66,7 @@ def preflight(run: Run) -> None:
         for part in (run.labeler, run.model):
             if isinstance(part, Checks):
                 part.check(pool)
+        method_of(run.labeler)
     except ValueError as error:
         raise ConfigurationError(str(error)) from error
 
@@ -98,7 +102,7 @@ def drive(run: Run, files: RunFolder, snapshot: Snapshot | None) -> int:
     files.forget_from(now.round)
     keeper = Keeper(files, run.memory != "latest")
     try:
-        with stoppable():
+        with stoppable(), limited(run.executor.threads):
             campaign = replace(campaign, validation=test_set(run, campaign, files))
             keeper.save(now)
             while now.status == "running" and now.round < run.rounds:
@@ -181,23 +185,32 @@ def stoppable() -> Generator[None]:
             signal.signal(one, handler)
 
 
+def opened(folder: Path) -> RunFolder:
+    """Open a run where it was started, so that the relative paths it was given mean what they meant."""
+    files = RunFolder(folder.resolve())
+    os.chdir(files.started_in)
+    return files
+
+
 def report(folder: Path) -> int:
     """Write report.html again."""
-    print(publish.write_report(RunFolder(folder)))  # noqa: T201
+    print(publish.write_report(opened(folder)))  # noqa: T201
     return 0
 
 
 def evaluate(folder: Path, data: Path) -> int:
     """Print the errors of a trained committee on labelled data."""
-    for name, value in publish.evaluate(RunFolder(folder), _existing(data)).items():
+    data = _existing(data)
+    for name, value in publish.evaluate(opened(folder), data).items():
         print(f"{name}: {value:.6g}")  # noqa: T201
     return 0
 
 
 def predict(folder: Path, structures: Path, output: Path) -> int:
     """Write what a trained committee predicts for the configurations of a file."""
-    files = RunFolder(folder)
-    x, _ = files.domain.read(_existing(structures))
+    structures, output = _existing(structures), output.resolve()
+    files = opened(folder)
+    x, _ = files.domain.read(structures)
     files.domain.write(output, x, publish.predict_batch(files, x))
     print(f"{len(x)} predictions in {output}")  # noqa: T201
     return 0
@@ -206,4 +219,4 @@ def predict(folder: Path, structures: Path, output: Path) -> int:
 def _existing(path: Path) -> Path:
     if not path.exists():
         raise ConfigurationError(f"{path} does not exist (looked in {Path.cwd()})")
-    return path
+    return path.resolve()

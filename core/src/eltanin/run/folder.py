@@ -16,7 +16,7 @@ from omegaconf import OmegaConf
 from eltanin.checkpoint import load_snapshot, load_tree, save_snapshot, save_tree
 from eltanin.compose import restore
 from eltanin.errors import ConfigurationError
-from eltanin.settings import Run
+from eltanin.parts.settings import Run
 
 
 class RunFolder:
@@ -51,6 +51,14 @@ class RunFolder:
     def plugins(self) -> dict[str, str]:
         """The distributions and versions that the run was started with."""
         return self._json("plugins.json", {})
+
+    @property
+    def started_in(self) -> Path:
+        """The folder that the relative paths of the configuration begin in; here, if it is gone."""
+        self.config  # noqa: B018  first of all, is this a run?
+        told: Any = OmegaConf.load(self.path / ".hydra" / "hydra.yaml")
+        there = Path(told.hydra.runtime.cwd)
+        return there if there.is_dir() else Path.cwd()
 
     @property
     def command(self) -> str:

@@ -69,7 +69,7 @@ class Processes:
         What a task raises is raised here. Tasks that still run then, or when the caller turns
         away, are ended.
         """
-        from eltanin import workers  # not before it is used: it costs a quick command 20 ms
+        from eltanin.execution import workers  # not before it is used: it costs a quick command 20 ms
 
         calls = [(limited_call, (self.threads, function, task)) for task in tasks]
         crew = workers.hire(min(self.workers, len(tasks)))

@@ -15,9 +15,9 @@ from typing import Any
 
 from eltanin.conf import presets
 from eltanin.errors import ConfigurationError
+from eltanin.parts.schema import chosen_first, given, hints, settings
 from eltanin.parts.synopsis import synopsis
 from eltanin.registry import components, find, groups, load, nearest, options, origin
-from eltanin.schema import chosen_first, given, hints, settings
 
 
 @dataclass(frozen=True)
