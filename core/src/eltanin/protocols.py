@@ -1,7 +1,6 @@
 """The loop's roles, and what flows between them: explore ─▶ select ─▶ label ─▶ train ─▶ (next round).
 
-X: configurations, Y: labels, P: predictions, all batches (`eltanin.batch`). S: the state of a part, a tree of arrays,
-numbers and batches. A part is a frozen dataclass: its fields are its settings, and what changes is passed in and out.
+X: configurations, Y: labels, P: predictions, all batches. S: the state of a part, a tree of arrays, numbers and batches.
 """
 
 from __future__ import annotations
@@ -24,7 +23,6 @@ Xi = TypeVar("Xi", bound=Batch, contravariant=True)
 Xo = TypeVar("Xo", bound=Batch, covariant=True)
 Pi = TypeVar("Pi", bound=Batch, contravariant=True)
 Po = TypeVar("Po", bound=Batch, covariant=True)
-
 Rng = np.random.Generator
 Metrics = Mapping[str, float | Sequence[float]]  # a sequence is a curve over the steps of a training
 # A field so annotated is filled from the top of the campaign, and cannot be set elsewhere.
@@ -32,13 +30,13 @@ System = Annotated[Any, "given", "system"]
 Data = Annotated[str, "given", "data"]
 OwnDomain = Annotated[Any, "given", "domain"]
 OwnExecutor = Annotated[Any, "given", "executor"]
-
 Verdict = IntEnum("Verdict", [("ACCURATE", 0), ("CANDIDATE", 1), ("REJECTED", 2)])
 Reason = IntEnum("Reason", [("INITIAL", 0), ("CANDIDATE", 1), ("AUDIT", 2)])
 
 
-# Why a label is missing. kind: unconverged, nonfinite, unphysical, unknown, crash, …
 class Failure(NamedTuple):
+    """Why a label is missing. kind: unconverged, nonfinite, unphysical, unknown, crash, …"""
+
     kind: str
     message: str
 
