@@ -12,13 +12,14 @@ from pathlib import Path
 from typing import Any
 
 from eltanin.campaign import Campaign, Snapshot
-from eltanin.errors import ConfigurationError
+from eltanin.errors import ConfigurationError, EltaninError
 from eltanin.execution import limited
 from eltanin.hooks import hookimpl, relay
 from eltanin.labelling import Labelling
 from eltanin.parts.settings import Run
 from eltanin.protocols import Checks
 from eltanin.randomness import stream
+from eltanin.report.failures import FailureLog
 from eltanin.report.progress import watcher
 from eltanin.run import publish
 from eltanin.run.folder import RunFolder
@@ -95,7 +96,7 @@ def assemble(run: Run, hooks: Any) -> Campaign:
 
 def drive(run: Run, files: RunFolder, snapshot: Snapshot | None) -> int:
     """Advance round by round to the end or to a signal, and leave a run folder that tells of it."""
-    hooks = relay([watcher(), Recorder(files)])
+    hooks = relay([watcher(), Recorder(files), FailureLog()])
     campaign = assemble(run, hooks)
     hooks.campaign_started(folder=files.path, rounds=run.rounds, labels=run.labels)
     now = snapshot or campaign.begin()
@@ -112,10 +113,10 @@ def drive(run: Run, files: RunFolder, snapshot: Snapshot | None) -> int:
                 now = replace(now, status="budget", stop_reason=f"all {run.rounds} rounds are done")
         ended, code = now, 1 if now.status == "failed" else 0
     except Stopped as stop:
-        ended, code = (
-            replace(now, status="stopped", stop_reason=f"{stop}; `elt resume {files.path}` goes on"),
-            RESUMABLE,
-        )
+        why = f"{stop}; `elt resume {files.path}` goes on"
+        ended, code = replace(now, status="stopped", stop_reason=why), RESUMABLE
+    except EltaninError as error:
+        ended, code = replace(now, status="failed", stop_reason=str(error)), 1
     finally:
         keeper.save(now)
     summary = publish.publish(files, campaign, ended)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -38,7 +38,8 @@ def write_report(files: RunFolder) -> Path:
     """Write report.html; matplotlib is imported only here."""
     from eltanin.report import write_report as write
 
-    return write(files)
+    afresh: Any = RunFolder(files.path)  # what was read before may have changed since
+    return write(afresh)
 
 
 def summarize(files: RunFolder, ended: Snapshot) -> dict[str, Any]:
@@ -79,11 +80,17 @@ def save_committee(files: RunFolder, campaign: Campaign, ended: Snapshot, summar
         "domain": name_of(type(campaign.domain)),
         "settings": files.config.get("model"),
         "measure": campaign.domain.measure,
+        "guarantees": guarantees(campaign.model),
         "sha256": members,
         "versions": files.plugins,
     }
     write_json(folder / "manifest.json", manifest)
-    write_text(folder / "card.md", card(files, summary))
+    write_text(folder / "card.md", card(files, summary, guarantees(campaign.model)))
+
+
+def guarantees(model: Any) -> list[str]:
+    """Return what holds by construction, as the model says itself."""
+    return list(getattr(model, "guarantees", ()))
 
 
 def load_committee(files: RunFolder) -> list[Any]:
@@ -103,7 +110,7 @@ def load_committee(files: RunFolder) -> list[Any]:
     return [load_tree(folder / name.removesuffix(".json")) for name in sorted(hashes) if name.endswith(".json")]
 
 
-def card(files: RunFolder, summary: Mapping[str, Any]) -> str:
+def card(files: RunFolder, summary: Mapping[str, Any], held: Sequence[str]) -> str:
     """Return the model card: what it learned from, how far it was tested, and what that says."""
     tested = "\n".join(f"- {name}: {value:.4g}" for name, value in summary["validation"].items() if value is not None)
     return f"""# Model card
@@ -119,6 +126,9 @@ def card(files: RunFolder, summary: Mapping[str, Any]) -> str:
 ```yaml
 {_section(files.config, "explorer")}{_section(files.config, "system")}```
 Outside of this region nothing is known of its errors: look at the committee's deviation there.
+
+## What holds by construction
+{chr(10).join(f"- {one}" for one in held) or "Nothing that the model states."}
 
 ## Made by
 {chr(10).join(f"- {part}: {dist}" for part, dist in files.plugins.items())}
