@@ -1,6 +1,6 @@
 """The loop's roles, and what flows between them: explore ─▶ select ─▶ label ─▶ train ─▶ (next round).
 
-X: configurations, Y: labels, P: predictions, all batches. S: the state of a part, a tree of arrays, numbers and batches.
+X: configurations, Y: labels, P: predictions, all batches. S: state of a part, a tree of arrays, numbers and batches.
 """
 
 from __future__ import annotations
