@@ -11,8 +11,8 @@ import pytest
 
 from eltanin import registry
 from eltanin.errors import ConfigurationError
-from eltanin.registry import slot
 from eltanin.parts.show import installed, show
+from eltanin.registry import slot
 
 
 def test_components_are_listed_by_group_and_name(toys):

@@ -2,8 +2,8 @@
 
 import pytest
 
-from eltanin.errors import ConfigurationError
 from eltanin.conf.vet import vet
+from eltanin.errors import ConfigurationError
 
 SAID = [
     "+labeler.deep={inner:[{_target_:x}]}",

@@ -1,0 +1,66 @@
+"""The environment of a graph: neighbours within reach of the table, and the few beyond it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Self
+
+import torch
+from torch import Tensor
+
+from eltanin_atoms.descriptors import Pull
+from eltanin_atoms.nets import Tensors
+from eltanin_smooth.exact import Exact
+from eltanin_smooth.histogram import Histogram
+from eltanin_smooth.invariants import invariants, pull_invariants
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What all atoms of a graph see.
+
+    nets: pairs that meet the nets.  table: pairs that meet a table of them, or none.
+    near: (pairs,) which meet the nets.  axis, neighbours: as in `invariants`.
+    """
+
+    nets: Exact
+    table: Histogram | None
+    near: Tensor
+    axis: int
+    neighbours: float
+
+    def features(self, parameters: Tensors) -> tuple[Tensor, Pull]:
+        """Return D, (atoms, size), and what pulls dE/dD back to dE/dvector, (pairs, 3)."""
+        if self.table is None:
+            total, pull_total = self.nets.density(parameters)
+        elif not len(self.nets.centre):
+            total, pull_total = self.table.density(parameters)
+        else:
+            total, pull_total = self._both(parameters, self.table)
+        a = total / self.neighbours
+
+        def pull(gradient: Tensor) -> Tensor:
+            return pull_total(pull_invariants(gradient, a, self.axis) / self.neighbours).T
+
+        return invariants(a, self.axis), pull
+
+    def _both(self, parameters: Tensors, table: Histogram) -> tuple[Tensor, Pull]:
+        parts = [table.density(parameters), self.nets.density(parameters)]
+        order = torch.cat([torch.nonzero(~self.near), torch.nonzero(self.near)]).squeeze(1)
+
+        def pull(gradient: Tensor) -> Tensor:
+            found = torch.cat([pull_part(gradient) for _, pull_part in parts], dim=1)
+            return torch.zeros_like(found).index_copy(1, order, found)
+
+        return parts[0][0] + parts[1][0], pull
+
+    def joined(self, others: Sequence[Self]) -> Self:
+        """Join with the environments of other graphs."""
+        return type(self)(
+            nets=self.nets.joined([o.nets for o in others]),
+            table=self.table and self.table.joined([o.table for o in others if o.table]),
+            near=torch.cat([self.near, *(o.near for o in others)]),
+            axis=self.axis,
+            neighbours=self.neighbours,
+        )

@@ -1,0 +1,65 @@
+"""The potential: a sum of atomic energies, and its derivatives.
+
+    E = Σ_i net_{t_i}(D_i) + bias_{t_i},    F = -dE/dr,    Ξ_ab = -dE/dε_ab = Σ_i r_ia F_ib
+
+Energies in eV, forces in eV/Å, virials in eV.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from eltanin_atoms.descriptors import Environment
+from eltanin_atoms.graphs import Graph
+from eltanin_atoms.nets import Tensors
+from eltanin_neural_potential.fitting import fit
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What is learned: of the descriptor, and a fitting net for each species of centre."""
+
+    descriptor: Tensors
+    fitting: Sequence[Tensors]
+    layers: int
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All of them, in a fixed order."""
+        return [*self.descriptor.values(), *(t for net in self.fitting for t in net.values())]
+
+
+class Answer(NamedTuple):
+    """energy: (structures,) without the bias, float64.  forces: (atoms, 3).  gradient: (pairs, 3)."""
+
+    energy: Tensor
+    forces: Tensor
+    gradient: Tensor
+
+
+def answer(parameters: Parameters, graph: Graph, environment: Environment) -> Answer:
+    """Return energies and forces, as differentiable functions of the parameters."""
+    features, pull = environment.features(parameters.descriptor)
+    energies, gradient = atomic_energies(parameters, features, graph.species)
+    gradient = pull(gradient)
+    total = energies.new_zeros(graph.structures, dtype=torch.float64)
+    total = total.index_add(0, graph.structure, energies.double())
+    return Answer(total, graph.forces(gradient), gradient)
+
+
+def atomic_energies(parameters: Parameters, features: Tensor, species: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the energy of every atom, (atoms,), and its gradient, (atoms, size)."""
+    if len(parameters.fitting) == 1:
+        return fit(parameters.fitting[0], features, parameters.layers)
+    energies, gradients = features.new_zeros(len(features)), torch.zeros_like(features)
+    for kind, net in enumerate(parameters.fitting):
+        atoms = torch.nonzero(species == kind).squeeze(1)
+        energy, gradient = fit(net, features.index_select(0, atoms), parameters.layers)
+        energies = energies.index_copy(0, atoms, energy)
+        gradients = gradients.index_copy(0, atoms, gradient)
+    return energies, gradients

@@ -1,0 +1,145 @@
+"""The component: settings of a neural network potential, and what becomes of its state."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import ClassVar
+
+import numpy as np
+import torch
+from ase.data import chemical_symbols
+
+from eltanin.batch import Properties, to_numpy
+from eltanin.protocols import Dataset, Metrics, Rng
+from eltanin.registry import slot
+from eltanin_atoms.descriptors import Descriptor
+from eltanin_atoms.graphs import neighbour_graph, species_of
+from eltanin_atoms.structures import Structures
+from eltanin_neural_potential.bias import energy_bias
+from eltanin_neural_potential.fitting import initial_fitting
+from eltanin_neural_potential.frames import draws, joined, prepared, remembered
+from eltanin_neural_potential.potential import Potential
+from eltanin_neural_potential.settings import refuse
+from eltanin_neural_potential.state import State, arrays, composition, potential_of
+from eltanin_neural_potential.training import Plan, final_errors, train
+
+Learned = Dataset[Structures, Properties, Properties]
+AT_LEAST = 32  # atoms of a batch, if its size is left open
+GIB = 2.0**30
+
+
+@dataclass(frozen=True)
+class NeuralPotential:
+    """Deep Potential: a sum of atomic energies, each a neural net of what the atom sees around it.
+
+    descriptor: what an atom sees.
+    neurons: widths of the hidden layers of the fitting nets, one net for each element.
+    resnet_dt: a learned time step on the residual layers of the fitting nets.
+    elements: chemical symbols; left empty, those of the first data.
+    precision: float32 or float64.
+    device: cpu, cuda, or auto for cuda where there is one.
+    steps: of the training in each round.
+    steps_first: of the training in the first round; left empty, as in every round.
+    batch: structures of a step; 0 for as many as it takes to hold 32 atoms.
+    learning_rate, learning_rate_end: of Adam, at the start of the first training and at every end.
+    learning_rate_again: at the start of later trainings, which begin with what was learned before.
+    decay_steps: the learning rate falls in strides of so many steps; 0 for a 200th of all.
+    energy_weight, force_weight, virial_weight: prefactors of the loss at learning_rate and at a
+        learning rate of zero; a label is not learned if one of its two is zero.
+    room: memory for structures that are ready to be learned, GiB.
+    """
+
+    domain: ClassVar[str] = "atoms"
+    revision: ClassVar[int] = 1
+
+    descriptor: Descriptor = slot("model/descriptor", "smooth")
+    neurons: list[int] = field(default_factory=lambda: [240, 240, 240])
+    resnet_dt: bool = True
+    elements: list[str] = field(default_factory=list)
+    precision: str = "float64"
+    device: str = "auto"
+    steps: int = 2000
+    steps_first: int | None = None
+    batch: int = 0
+    learning_rate: float = 1e-3
+    learning_rate_end: float = 3.51e-8
+    learning_rate_again: float = 1e-3
+    decay_steps: int = 0
+    energy_weight: tuple[float, float] = (0.02, 1.0)
+    force_weight: tuple[float, float] = (1000.0, 1.0)
+    virial_weight: tuple[float, float] = (0.0, 0.0)
+    room: float = 2.0
+
+    def __post_init__(self) -> None:
+        """Check the settings."""
+        refuse(self)
+
+    def check(self, x: Structures) -> None:
+        """Refuse elements that the model is not set up for."""
+        if self.elements:
+            species_of(x.numbers.values, self.elements)
+
+    def init(self, data: Learned, rng: Rng) -> State:
+        """Draw parameters, and take the statistics and the energy bias of the first data."""
+        x, y = data.configurations, data.labels
+        elements = list(self.elements) or [chemical_symbols[z] for z in np.unique(x.numbers.values)]
+        graphs = (neighbour_graph(x[[k]], self.descriptor.cutoff, elements) for k in range(len(x)))
+        known = np.flatnonzero(y.has("energy"))
+        energies = to_numpy(y.values["energy"])[known] if len(known) else np.zeros(0)
+        size, dtype = self.descriptor.size(len(elements)), getattr(torch, self.precision)
+        descriptor = self.descriptor.parameters(len(elements), rng)
+        fitting = [initial_fitting(size, self.neurons, self.resnet_dt, rng) for _ in elements]
+        return {
+            "elements": elements,
+            "descriptor": arrays(descriptor, dtype),
+            "fitting": [arrays(net, dtype) for net in fitting],
+            "statistics": arrays(self.descriptor.statistics(graphs, len(elements))),
+            "bias": energy_bias(composition(x, elements)[known], energies),
+            "trainings": 0,
+        }
+
+    def train(self, state: State, data: Learned, rng: Rng) -> tuple[State, Metrics]:
+        """Go on from the parameters of the state, with a learning rate that starts anew."""
+        data, room = data[np.flatnonzero(self._learned(data.labels))], self.room * GIB
+        x, potential = data.configurations, self.predictor(state)
+        graph = remembered(lambda k: potential.graph(x[[k]]), 0.3 * room)
+        potential = potential.covering(map(graph, range(len(x))))
+        frame = prepared(potential, graph, data.labels, 0.7 * room)
+        order = draws(x.counts, self.batch, AT_LEAST, rng)
+        batches = (joined([frame(k) for k in batch]) for batch in order)
+        curve = train(potential.parameters, batches, self._plan(state["trainings"]))
+        learned = {
+            "descriptor": arrays(potential.parameters.descriptor, potential.dtype),
+            "fitting": [arrays(net, potential.dtype) for net in potential.parameters.fitting],
+            "statistics": arrays(potential.statistics),
+            "trainings": state["trainings"] + 1,
+        }
+        return state | learned, final_errors(potential, frame, len(x)) | curve
+
+    def predictor(self, state: State) -> Potential:
+        """Return the potential of a state."""
+        return potential_of(state, self.descriptor, len(self.neurons), self.precision, self.device)
+
+    def _plan(self, trainings: int) -> Plan:
+        steps = self.steps_first if self.steps_first and not trainings else self.steps
+        return Plan(
+            steps=steps,
+            start=self.learning_rate_again if trainings else self.learning_rate,
+            end=self.learning_rate_end,
+            every=self.decay_steps or max(1, steps // 200),
+            full=self.learning_rate,
+            energy=self.energy_weight,
+            forces=self.force_weight,
+            virial=self.virial_weight,
+        )
+
+    def _learned(self, y: Properties) -> np.ndarray:
+        weights = {"energy": self.energy_weight, "forces": self.force_weight, "virial": self.virial_weight}
+        on = [y.has(name) for name, span in weights.items() if all(span)]
+        rows = np.any(on, axis=0)
+        if not rows.any():
+            raise ValueError(
+                f"no structure has a label that is learned: there are {', '.join(sorted(y.values)) or 'none'}, "
+                "and the prefactors of energy, forces and virial say which of them count"
+            )
+        return rows

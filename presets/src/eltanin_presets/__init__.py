@@ -1,0 +1,1 @@
+"""Experiments in YAML, chosen with experiment=NAME, and the crystals that they begin from."""
