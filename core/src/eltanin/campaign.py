@@ -106,7 +106,7 @@ class Campaign:
         spent = {k: now.spent.get(k, 0) + n for k, n in brought.counts().items()}
         journal.finish(brought, spent)
         status, why = self.judge(now, spent, len(pool), len(data) if data else 0, statement)
-        feedback = self.feedback(pool, asked, answer)
+        feedback = self.feedback(pool, asked)
         return Snapshot(now.round + 1, data, explorer, models, feedback, status, why, spent)
 
     def stream(self, now: Snapshot, *place: str | int) -> Rng:
@@ -194,12 +194,11 @@ class Campaign:
         """Return the committee's mean prediction."""
         return self.domain.mean([self.model.predictor(state).predict(x) for state in models])
 
-    def feedback(self, pool: Any, asked: Selection[Any], answer: Asked) -> Feedback:
+    def feedback(self, pool: Any, asked: Selection[Any]) -> Feedback:
         """Return what this round says to the next exploration."""
-        labelled = np.zeros(len(pool), dtype=bool)
-        origin = asked.origin[answer.known]
-        labelled[origin[origin >= 0]] = True
-        return Feedback(getattr(pool, "evidence", {}), asked.verdict, asked.score, labelled)
+        was_asked = np.zeros(len(pool), dtype=bool)
+        was_asked[asked.origin[asked.origin >= 0]] = True
+        return Feedback(getattr(pool, "evidence", {}), asked.verdict, asked.score, was_asked)
 
     def judge(
         self, now: Snapshot, spent: Mapping[str, int], explored: int, rows: int, statement: Mapping[str, Any]

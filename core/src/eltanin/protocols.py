@@ -70,7 +70,7 @@ class Feedback(Batch):
     evidence: Mapping[str, Column]
     verdict: np.ndarray
     score: np.ndarray
-    labelled: np.ndarray  # it has a label now
+    asked: np.ndarray  # (n,) a label was asked for, whether it came or not
 
 
 @dataclass(frozen=True)

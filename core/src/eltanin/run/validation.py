@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -23,7 +23,7 @@ class Labelled:
     revision: ClassVar[int] = 1
     data: Data
     reader: OwnDomain
-    parts: list[str]
+    parts: list[str] = field(default_factory=list[str])
 
     def __post_init__(self) -> None:
         """Refuse data that are not there."""

@@ -67,19 +67,19 @@ class Pool:
         feedback: Feedback | None,
         rng: Rng,
     ) -> tuple[Any, np.ndarray]:
-        """Return configurations without a label, evidence["index"] telling which; and the state."""
-        done = with_labels(state, feedback)
+        """Return configurations that were not asked for yet, evidence["index"] telling which; and the state."""
+        done = with_asked(state, feedback)
         shown = drawn(np.flatnonzero(~done), self.per_round if committee else self.initial, rng)
         x = self.everything[shown]
         return replace(x, evidence=dict(x.evidence) | {"index": shown}), done
 
 
-def with_labels(done: np.ndarray, feedback: Feedback | None) -> np.ndarray:
-    """Return (n,) booleans that also hold what was labelled in the last round."""
+def with_asked(done: np.ndarray, feedback: Feedback | None) -> np.ndarray:
+    """Return (n,) booleans that also hold what was asked in the last round."""
     if feedback is None or "index" not in feedback.evidence:
         return done
     now = done.copy()
-    now[np.asarray(feedback.evidence["index"])[np.asarray(feedback.labelled, dtype=bool)]] = True
+    now[np.asarray(feedback.evidence["index"])[np.asarray(feedback.asked, dtype=bool)]] = True
     return now
 
 
