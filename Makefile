@@ -14,8 +14,10 @@ setup: .venv/ready
 	$(BIN)/pip install --quiet -c constraints.txt --no-build-isolation $(PACKAGES:%=-e ./%) -e ".[dev]"
 	touch $@
 
+demo: RUN := runs/demo-$(shell date +%Y%m%d-%H%M%S)
 demo: setup
-	$(BIN)/elt run experiment=copper hydra.run.dir=runs/demo-$$(date +%Y%m%d-%H%M%S)
+	$(BIN)/elt run experiment=copper hydra.run.dir=$(RUN)
+	$(BIN)/python benchmarks/selection.py $(RUN)
 
 test: setup
 	$(BIN)/python -m pytest -n 2 --dist loadgroup $(ARGS)

@@ -1,41 +1,42 @@
-"""Labels that committee selection and random selection need for the same error: benchmarks/selection.py [SEEDS].
+"""How many labels does random selection need for the errors of a finished run? benchmarks/selection.py RUN
 
-Both are the preset `copper`, on the same store, with as many labels per round and no convergence test; only the
-selector differs. Prints, as JSON, the error after each round against the number of labels, and how many labels random
-selection needs (interpolated on a logarithmic scale) for the errors that committee selection reaches.
+Repeats the campaign of RUN in RUN-random with everything the same but the selector: as many labels in each round, drawn
+at random from what was explored, the same test set, no convergence test. Prints, for each error that RUN reached, what
+random selection needs (interpolated on a logarithmic scale); the last line is JSON.
 """
 
 from __future__ import annotations
 
 import json
+import shlex
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
-ELT = Path(sys.executable).with_name("elt")
-KEYS = ("force_rmse_mev_per_angstrom", "force_rmse_mev_per_angstrom_liquid")
-ROUNDS, BUDGET = 7, 40
+from eltanin.run.folder import RunFolder
+
+KEY = "force_rmse_mev_per_angstrom"
 
 
-def curve(selector: str, seed: int, folder: Path, key: str) -> np.ndarray:
-    """Return rows of (labels, error), one for each round; the campaign runs once."""
-    run = folder / f"{selector}-{seed}"
-    words = [
-        "experiment=copper",
-        f"seed={seed}",
-        f"selector={selector}",
-        f"selector.budget={BUDGET}",
-        f"rounds={ROUNDS}",
-    ]
-    words += ["audit.tolerance=null", f"store={folder / 'labels'}", f"hydra.run.dir={run}"]
-    if not (run / "summary.json").exists():
-        subprocess.run([ELT, "run", *words], check=True, stdout=sys.stderr)
-    rounds = [json.loads(line) for line in (run / "rounds.jsonl").read_text().splitlines()]
-    return np.array([(one["labels_total"], one["validation"][key]) for one in rounds])
+def repeat_at_random(run: RunFolder) -> RunFolder:
+    """Run the other campaign, unless it has been run."""
+    folder = run.path.with_name(f"{run.path.name}-random")
+    learned = [record for record in run.rounds if record["training"]]
+    first, last = learned[0]["labels_total"], learned[-1]["labels_total"]
+    words = [word for word in shlex.split(run.command)[2:] if not word.startswith(("selector", "validation"))]
+    words += ["selector=random", f"selector.budget={-(-(last - first) // max(1, len(learned) - 1))}"]
+    words += ["audit.tolerance=null", f"rounds={len(learned)}", f"hydra.run.dir={folder}"]
+    words += ["validation=labelled", f"data={run.path / 'test_set.extxyz'}"]
+    if not (folder / "summary.json").exists():
+        subprocess.run([Path(sys.executable).with_name("elt"), "run", *words], check=True)
+    return RunFolder(folder)
+
+
+def curve(run: RunFolder) -> np.ndarray:
+    """Return rows of (labels, error) after each training."""
+    return np.array([(one["labels_total"], one["validation"][KEY]) for one in run.rounds if one["training"]])
 
 
 def labels_for(error: float, known: np.ndarray) -> float:
@@ -51,21 +52,20 @@ def labels_for(error: float, known: np.ndarray) -> float:
     return float(n0 + (n1 - n0) * (np.log(error) - e0) / (e1 - e0))
 
 
-def compared(seed: int, folder: Path, key: str) -> dict[str, Any]:
-    """Return both curves, and what random selection needs for each error of the other."""
-    ours, theirs = (curve(selector, seed, folder, key) for selector in ("trust_levels", "random"))
-    needed = [(int(n), round(e, 1), round(labels_for(e, theirs), 0)) for n, e in ours[1:]]
-    return {
-        "seed": seed,
-        "error": key,
-        "trust_levels": ours.round(1).tolist(),
-        "random": theirs.round(1).tolist(),
-        "labels, error, labels of random selection for it": needed,
-    }
+def compare(ours: np.ndarray, theirs: np.ndarray) -> None:
+    """Print the comparison."""
+    print(
+        f"\nForce RMSE on the same test set, and the labels that it took:\n{'meV/Å':>8}{'selected':>10}{'random':>10}"
+    )
+    rows = []
+    for labels, error in ours:
+        needed = labels_for(error, theirs)
+        shown = f"{needed:.0f}" if np.isfinite(needed) else f"> {theirs[-1, 0]:.0f}"
+        print(f"{error:8.1f}{labels:10.0f}{shown:>10}")
+        rows.append({"error": error, "selected": labels, "random": needed if np.isfinite(needed) else None})
+    print(json.dumps({"key": KEY, "rows": rows, "random_curve": theirs.tolist()}))
 
 
 if __name__ == "__main__":
-    with tempfile.TemporaryDirectory() as scratch:
-        for number in range(int(sys.argv[1]) if sys.argv[1:] else 1):
-            for which in KEYS:
-                print(json.dumps(compared(number, Path(scratch), which)))
+    finished = RunFolder(Path(sys.argv[1]).resolve())
+    compare(curve(finished), curve(repeat_at_random(finished)))

@@ -28,6 +28,7 @@ def publish(files: RunFolder, campaign: Campaign, ended: Snapshot) -> dict[str, 
         campaign.domain.write(path, ended.data.configurations, ended.data.labels)
     if campaign.validation is not None and ended.models:
         x, labels = campaign.validation
+        campaign.domain.write(files.path / f"test_set{campaign.domain.suffix}", x, labels)
         files.save_validation({"x": x, "labels": labels, "predicted": campaign.predict(ended.models, x)})
     write_json(files.path / "summary.json", summary)
     write_report(files)
