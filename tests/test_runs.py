@@ -43,11 +43,11 @@ def outcome(folder: Path) -> tuple[bytes, dict[str, str]]:
 def plain(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An uninterrupted run of argon, in this process alone."""
     cwd = tmp_path_factory.mktemp("plain")
-    return run("plain", *ARGON, "store=labels", cwd=cwd)
+    return run("plain", *ARGON, "executor=inline", "store=labels", cwd=cwd)
 
 
 def test_one_seed_is_one_dataset_and_one_committee(plain: Path, tmp_path: Path) -> None:
-    again = run("again", *ARGON, "store=labels", cwd=tmp_path)
+    again = run("again", *ARGON, "executor=inline", "store=labels", cwd=tmp_path)
     assert outcome(again) == outcome(plain)
 
 
@@ -58,7 +58,7 @@ def test_workers_change_nothing_but_the_time(plain: Path, tmp_path: Path, worker
 
 
 def test_interrupted_after_a_round_and_resumed_is_the_same(plain: Path, tmp_path: Path) -> None:
-    words = [ELT, "run", *ARGON, "store=labels", "hydra.run.dir=stopped"]
+    words = [ELT, "run", *ARGON, "executor=inline", "store=labels", "hydra.run.dir=stopped"]
     process = subprocess.Popen(words, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
     rounds, deadline = tmp_path / "stopped" / "rounds.jsonl", time.monotonic() + 120
     while process.poll() is None and time.monotonic() < deadline:
@@ -76,7 +76,7 @@ def test_interrupted_after_a_round_and_resumed_is_the_same(plain: Path, tmp_path
 
 
 def test_a_second_run_pays_for_no_label_again(plain: Path) -> None:
-    again = run("second", *ARGON, "store=labels", cwd=plain.parent)
+    again = run("second", *ARGON, "executor=inline", "store=labels", cwd=plain.parent)
     first, second = (json.loads((folder / "summary.json").read_text()) for folder in (plain, again))
     assert first["label_cache_hits"] == 0
     assert second["label_cache_hits"] == second["labelled"] == first["labelled"]

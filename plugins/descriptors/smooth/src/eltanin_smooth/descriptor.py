@@ -101,7 +101,13 @@ class Smooth:
         """Return the environment of a graph; most pairs meet a table of the nets, if there is one."""
         rows, species, end = self._rows(graph, statistics, dtype), graph.species, float(statistics["end"])
         other = species[graph.neighbour]
-        shape = Shape(len(statistics["radial"]), len(self.neurons), self.neurons[-1], self.one_sided)
+        shape = Shape(
+            species=len(statistics["radial"]),
+            layers=len(self.neurons),
+            width=self.neurons[-1],
+            one_sided=self.one_sided,
+            neighbours=float(statistics["neighbours"]),
+        )
         # Written so that it holds for what is not a number, too: no table has a place for that.
         near = ~(rows.values[0] <= end) if self.intervals else torch.ones_like(other, dtype=torch.bool)
 
@@ -112,7 +118,7 @@ class Smooth:
             return mine, graph.centre[pairs], other[pairs], species, shape
 
         table = histogram(*chosen(~near), end, self.intervals, learning) if self.intervals else None
-        return Surroundings(Exact(*chosen(near)), table, near, self.axis, float(statistics["neighbours"]))
+        return Surroundings(Exact(*chosen(near)), table, near, self.axis)
 
     def _rows(self, graph: Graph, statistics: Tensors, dtype: torch.dtype) -> Rows:
         kind = graph.species[graph.centre]

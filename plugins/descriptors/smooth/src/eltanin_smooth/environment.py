@@ -21,27 +21,25 @@ class Surroundings:
     """What all atoms of a graph see.
 
     nets: pairs that meet the nets.  table: pairs that meet a table of them, or none.
-    near: (pairs,) which meet the nets.  axis, neighbours: as in `invariants`.
+    near: (pairs,) which meet the nets.  axis: columns of A_<.
     """
 
     nets: Exact
     table: Histogram | None
     near: Tensor
     axis: int
-    neighbours: float
 
     def features(self, parameters: Tensors) -> tuple[Tensor, Pull]:
         """Return D, (atoms, size), and what pulls dE/dD back to dE/dvector, (pairs, 3)."""
         if self.table is None:
-            total, pull_total = self.nets.density(parameters)
+            a, pull_a = self.nets.density(parameters)
         elif not len(self.nets.centre):
-            total, pull_total = self.table.density(parameters)
+            a, pull_a = self.table.density(parameters)
         else:
-            total, pull_total = self._both(parameters, self.table)
-        a = total / self.neighbours
+            a, pull_a = self._both(parameters, self.table)
 
         def pull(gradient: Tensor) -> Tensor:
-            return pull_total(pull_invariants(gradient, a, self.axis) / self.neighbours).T
+            return pull_a(pull_invariants(gradient, a, self.axis)).T
 
         return invariants(a, self.axis), pull
 
@@ -62,5 +60,4 @@ class Surroundings:
             table=self.table and self.table.joined([o.table for o in others if o.table]),
             near=torch.cat([self.near, *(o.near for o in others)]),
             axis=self.axis,
-            neighbours=self.neighbours,
         )

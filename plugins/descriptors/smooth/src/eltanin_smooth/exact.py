@@ -1,7 +1,7 @@
 """Neighbours by definition: every pair is put through its embedding net.
 
 Neighbours lie in slots, in one block for each of their species. An empty slot has R = 0, and so
-adds exactly nothing to Σ_j R_j G(R_j0).
+adds exactly nothing to A = Σ_j R_j G(R_j0) / N.
 """
 
 from __future__ import annotations
@@ -34,20 +34,20 @@ class Exact:
     shape: Shape
 
     def density(self, parameters: Tensors) -> tuple[Tensor, PullDensity]:
-        """Return Σ_j R_j G_j, (atoms, 4, width), and what pulls its gradient back to vectors."""
+        """Return A, (atoms, 4, width), and what pulls its gradient back to vectors."""
         atoms, kinds = len(self.species), self.shape.species
         slot, blocks = slots(self.centre * kinds + self.other, atoms, kinds)
         empty = self.rows.values.new_zeros(atoms * sum(blocks), 4)
         r = empty.index_copy(0, slot, self.rows.values.T).view(atoms, sum(blocks), 4).requires_grad_()
         with torch.enable_grad():
-            total = self._summed(parameters, r.split(blocks, dim=1))
+            a = self._summed(parameters, r.split(blocks, dim=1)) / self.shape.neighbours
 
         def pull(gradient: Tensor) -> Tensor:
-            (back,) = torch.autograd.grad(total, r, gradient, create_graph=gradient.requires_grad)
+            (back,) = torch.autograd.grad(a, r, gradient, create_graph=gradient.requires_grad)
             return pull_rows(back.reshape(-1, 4).index_select(0, slot).T, self.rows)
 
         learned = any(p.requires_grad for p in parameters.values())
-        return total if learned else total.detach(), pull
+        return a if learned else a.detach(), pull
 
     def _summed(self, parameters: Tensors, blocks: Sequence[Tensor]) -> Tensor:
         if self.shape.one_sided:

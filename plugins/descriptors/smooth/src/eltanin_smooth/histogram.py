@@ -37,8 +37,8 @@ class Histogram:
     intervals: int
 
     def density(self, parameters: Tensors) -> tuple[Tensor, PullDensity]:
-        """Return Σ_j R_j G_j, (atoms, 4, width), and what pulls its gradient back to vectors."""
-        table = self.table(parameters)
+        """Return A, (atoms, 4, width), and what pulls its gradient back to vectors."""
+        table = self.table(parameters) / self.shape.neighbours
 
         def pull(gradient: Tensor) -> Tensor:
             return _Pull.apply(self._times(gradient, table.transpose(1, 2)), self)

@@ -20,16 +20,17 @@ class Shape(NamedTuple):
     """What the forms of all arrays follow from.
 
     species: elements.  layers: of an embedding net.  width: M.  one_sided: nets know the species of
-    the neighbour alone.
+    the neighbour alone.  neighbours: N.
     """
 
     species: int
     layers: int
     width: int
     one_sided: bool
+    neighbours: float
 
 
-# From the gradient by N A, (atoms, 4, M), to that by the vectors of some pairs, (3, pairs).
+# From dE/dA, (atoms, 4, M), to dE/dvector of some pairs, (3, pairs).
 PullDensity = Callable[[Tensor], Tensor]
 
 
