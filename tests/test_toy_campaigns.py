@@ -13,7 +13,6 @@ import pytest
 from eltanin.audits import Audit
 from eltanin.batch import Properties
 from eltanin.campaign import Campaign
-from eltanin.checkpoint import load_snapshot, save_snapshot
 from eltanin.compose import restore
 from eltanin.errors import ConfigurationError
 from eltanin.execution import Inline, Processes
@@ -22,6 +21,7 @@ from eltanin.labelling import Labelling
 from eltanin.protocols import Labels
 from eltanin.run.folder import RunFolder
 from eltanin.selectors import Everything, RandomChoice, TrustLevels
+from eltanin.store.checkpoint import load_snapshot, save_snapshot
 from eltanin_gas.domain import Gas
 from eltanin_gas.lorentz.entropy import eddington_factor
 from eltanin_gas.lorentz.random_states import RandomStates

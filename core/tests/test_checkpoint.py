@@ -16,8 +16,8 @@ from hypothesis.extra import numpy as stn
 
 from eltanin.batch import Properties, Ragged
 from eltanin.campaign import Snapshot
-from eltanin.checkpoint import IntegrityError, load_snapshot, load_tree, save_snapshot, save_tree
 from eltanin.protocols import Dataset, Feedback, Reason
+from eltanin.store.checkpoint import IntegrityError, load_snapshot, load_tree, save_snapshot, save_tree
 from eltanin.store.sealed import seal_json
 
 TOYS = Path(__file__).parent / "toys"

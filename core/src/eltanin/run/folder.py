@@ -13,10 +13,10 @@ from typing import Any
 
 from omegaconf import OmegaConf
 
-from eltanin.checkpoint import load_snapshot, load_tree, save_snapshot, save_tree
 from eltanin.compose import restore
 from eltanin.errors import ConfigurationError
 from eltanin.parts.settings import Run
+from eltanin.store.checkpoint import load_snapshot, load_tree, save_snapshot, save_tree
 
 
 class RunFolder:

@@ -10,10 +10,10 @@ from typing import Any
 
 from eltanin.batch import Batch
 from eltanin.campaign import Campaign, Snapshot
-from eltanin.checkpoint import load_tree, save_tree
 from eltanin.errors import ConfigurationError
 from eltanin.registry import name_of
 from eltanin.run.folder import RunFolder, write_json, write_text
+from eltanin.store.checkpoint import load_tree, save_tree
 
 STAGES = ("explore", "select", "label", "train", "validate", "core")
 

@@ -1,4 +1,4 @@
-"""The label store."""
+"""What is kept: labels, shared by all runs, and the checkpoints of one."""
 
 from __future__ import annotations
 

@@ -9,9 +9,9 @@ import pytest
 from ase.build import molecule
 
 from eltanin.batch import Properties, Ragged, fingerprints
-from eltanin.checkpoint import load_tree, save_tree
 from eltanin.protocols import Feedback, Verdict
 from eltanin.randomness import stream
+from eltanin.store.checkpoint import load_tree, save_tree
 from eltanin_atoms.structures import Structures
 from eltanin_molecular_dynamics import Driver, Ensemble, Guards, MolecularDynamics, Region
 from eltanin_molecular_dynamics.guards import kinetic_temperature

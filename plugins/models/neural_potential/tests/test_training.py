@@ -11,8 +11,8 @@ from ase import Atoms
 from ase.build import bulk
 
 from eltanin.batch import Properties, Ragged
-from eltanin.checkpoint import load_tree, save_tree
 from eltanin.protocols import Dataset
+from eltanin.store.checkpoint import load_tree, save_tree
 from eltanin_atoms.structures import Structures
 from eltanin_neural_potential import NeuralPotential
 from eltanin_neural_potential.frames import draws
