@@ -31,11 +31,21 @@ lint: setup
 	$(BIN)/pyright
 	$(BIN)/lint-imports
 
+# Seconds of a training step at DeePMD-kit's own sizes; beside DeePMD-kit itself where PEERS names the folder
+# that ../shared/bench/setup_peers.sh made.
+STEP := $(CURDIR)/$(BIN)/python $(CURDIR)/benchmarks/training_step.py --size full --threads 1 --system
 bench: setup
-	$(BIN)/python benchmarks/run.py $(ARGS)
+ifdef PEERS
+	$(BIN)/python ../shared/bench/peers.py train --peers $(PEERS) --system cu --threads 1 --repeats 5 --ours '$(STEP) cu108'
+	$(BIN)/python ../shared/bench/peers.py train --peers $(PEERS) --system water --threads 1 --repeats 5 \
+	    --ours '$(STEP) water --data $(abspath ../shared/data/water_dft)'
+else
+	$(STEP) cu108
+endif
 
+# Of the newest demo, or of RUN.
 figures: setup
-	$(BIN)/python docs/figures/make.py $(ARGS)
+	$(BIN)/python docs/figures/nve_drift.py $(or $(RUN),$(lastword $(sort $(wildcard runs/demo-????????-??????))))
 
 docs: setup
 	$(BIN)/python -m pytest tests/test_docs.py
