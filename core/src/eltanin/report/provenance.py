@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -42,6 +42,12 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
     return found
 
 
+def guaranteed(run: Run) -> Sequence[str]:
+    """Return what the model says to hold whatever it learned."""
+    manifest = run.path / "model" / "manifest.json"
+    return json.loads(manifest.read_text()).get("guarantees", []) if manifest.exists() else []
+
+
 def card(run: Run) -> Section | None:
     """Return the model card; none where nothing was trained."""
     if run.data is None or not len(run.data):
@@ -53,6 +59,7 @@ def card(run: Run) -> Section | None:
         ["learned from", f"{number(len(run.data))} labels"],
         *errors(part(run.summary, "validation") or last(run.rounds, "validation")),
         ["audits", statement(last(run.rounds, "audit"), unit)],
+        *(["by construction", one] for one in guaranteed(run)),
     ]
     words = (
         "The committee is in the folder model/. It is to be trusted where it was explored and, outside of that, "

@@ -51,6 +51,11 @@ class NeuralPotential:
 
     domain: ClassVar[str] = "atoms"
     revision: ClassVar[int] = 1
+    guarantees: ClassVar[tuple[str, ...]] = (
+        "The energy changes under translations, rotations and permutations of equal atoms only if the descriptor does.",
+        "Forces and virial are exact derivatives of the energy: dynamics conserves it as well as the integrator does.",
+        "The energy is extensive: a sum over atoms, each of which sees no farther than the cutoff.",
+    )
 
     descriptor: Descriptor = slot("model/descriptor", "smooth")
     neurons: list[int] = field(default_factory=lambda: [240, 240, 240])
