@@ -17,7 +17,15 @@ from hypothesis.extra import numpy as stn
 from eltanin.batch import Properties, Ragged
 from eltanin.campaign import Snapshot
 from eltanin.protocols import Dataset, Feedback, Reason
-from eltanin.store.checkpoint import IntegrityError, load_snapshot, load_tree, save_snapshot, save_tree
+from eltanin.store.checkpoint import (
+    IntegrityError,
+    find_snapshot,
+    load_snapshot,
+    load_tree,
+    save_snapshot,
+    save_tree,
+    set_aside,
+)
 from eltanin.store.sealed import seal_json
 
 TOYS = Path(__file__).parent / "toys"
@@ -205,14 +213,19 @@ def test_rows_are_written_once(tmp_path):
 
 def test_only_what_the_snapshot_stands_on_is_kept(tmp_path):
     (tmp_path / "notes.txt").write_text("mine")
-    for now in grown(5)[1:]:
+    before = None
+    for now in grown(6)[1:]:
         recent = Snapshot(now.round, now.data[now.data.round >= now.round - 1], *list(vars(now).values())[2:])
         save_snapshot(tmp_path, recent)
         assert same(load_snapshot(tmp_path), recent)
         names = {path.name for path in tmp_path.iterdir()}
-        kept = {f"rows-{n:06d}{s}" for n in (now.round - 1, now.round) for s in (".json", ".safetensors")}
+        first = now.round - (1 if before is None else 2)
+        kept = {f"rows-{n:06d}{s}" for n in range(first, now.round + 1) for s in (".json", ".safetensors")}
         assert kept < names
-        assert len(names) == len(kept) + len({"notes.txt", "snapshot.json", "state arrays", "state"})
+        alone = {"snapshot.json", "state arrays", "state"}
+        assert len(names) == len(kept) + 1 + len(alone) * (1 if before is None else 2)
+        assert before is None or same(load_snapshot(tmp_path, "before.json"), before)
+        before = recent
 
 
 def test_rows_of_another_campaign_in_the_folder_are_not_taken_for_ours(tmp_path):
@@ -243,6 +256,98 @@ def test_damage_to_a_snapshot_is_noticed_and_the_file_named(tmp_path):
         with pytest.raises((IntegrityError, FileNotFoundError), match=path.name):
             load_snapshot(tmp_path)
         path.write_bytes(content)
+
+
+@pytest.fixture
+def three(tmp_path):
+    """A checkpoint of three snapshots, of which the last two are there, and what it holds."""
+    snapshots = grown(3)
+    for now in snapshots:
+        save_snapshot(tmp_path, now)
+    return tmp_path, {path: path.read_bytes() for path in tmp_path.iterdir()}, snapshots
+
+
+def test_damage_costs_the_last_snapshot_at_most_unless_it_is_to_what_both_stand_on(three):
+    folder, files, snapshots = three
+    for path, content in files.items():
+        own = path.name.startswith(("snapshot", "rows-000002")) or path.stem == state_of(files, "snapshot.json")
+        shared = path.name.startswith(("rows-000000", "rows-000001"))
+        for wrong in [*damages(content, 2), None]:
+            path.unlink() if wrong is None else path.write_bytes(wrong)
+            found = find_snapshot(folder)
+            expected = snapshots[1] if own else None if shared else snapshots[2]
+            assert same(found.snapshot, expected)
+            assert [path.name in said for said in found.wrong] == [True] * (own + 2 * shared)
+            path.write_bytes(content)
+
+
+def state_of(files, name):
+    return next(json.loads(c)["body"]["state"]["name"] for path, c in files.items() if path.name == name)
+
+
+def test_what_is_damaged_is_set_aside_and_the_next_snapshots_are_whole(three):
+    folder, files, snapshots = three
+    for path, content in files.items():
+        for other, whole in files.items():
+            other.write_bytes(whole)
+        path.write_bytes(content[:-1])
+        found = find_snapshot(folder)
+        if found.wrong:
+            set_aside(folder, found)
+            there = {one.name for one in (folder / "damaged").iterdir()}
+            assert path.name in there
+            again = find_snapshot(folder)
+            assert not again.wrong
+            assert same(again.snapshot, found.snapshot)
+        for now in snapshots[1:]:
+            save_snapshot(folder, now)
+            assert same(load_snapshot(folder), now)
+        assert same(load_snapshot(folder, "before.json"), snapshots[1])
+        shutil.rmtree(folder / "damaged", ignore_errors=True)
+
+
+def test_a_power_cut_while_damage_is_set_aside_loses_no_more(three, monkeypatch):
+    folder, files, snapshots = three
+    state = state_of(files, "snapshot.json")
+    first = next(path.name for path in files if path.match("rows-000000*.safetensors"))
+    for broken, left in ((f"{state}.safetensors", snapshots[1]), (first, None)):
+        for after in range(100):
+            copy = folder.with_name(f"{folder.name}-{broken}-{after}")
+            copy.mkdir()
+            for path, content in files.items():
+                (copy / path.name).write_bytes(content[:-1] if path.name == broken else content)
+            with power_cut(monkeypatch, after) as done:
+                set_aside(copy, find_snapshot(copy))
+            assert same(find_snapshot(copy).snapshot, left)
+            if done[0] <= after:
+                break
+        assert after > 5
+
+
+def test_saving_one_snapshot_twice_keeps_the_one_before(three):
+    folder, _, snapshots = three
+    save_snapshot(folder, snapshots[2])
+    assert same(load_snapshot(folder, "before.json"), snapshots[1])
+
+
+@pytest.mark.parametrize(
+    "name", ["../elsewhere", "/etc/passwd", "..", "", ".hidden", "a/b", "a\0b", "a" * 300, 7, None]
+)
+def test_a_snapshot_that_names_what_is_not_in_its_folder_is_refused(three, name):
+    folder, *_ = three
+    body = json.loads((folder / "snapshot.json").read_bytes())["body"]
+    body["rows"][1]["name"] = name
+    (folder / "snapshot.json").write_bytes(seal_json(body))
+    with pytest.raises(IntegrityError, match=r"snapshot\.json names .*, which is no plain name"):
+        load_snapshot(folder)
+
+
+def test_what_another_eltanin_wrote_is_not_taken_for_damage(three):
+    folder, *_ = three
+    body = json.loads((folder / "snapshot.json").read_bytes())["body"]
+    (folder / "snapshot.json").write_bytes(seal_json(body | {"format": 99}))
+    with pytest.raises(IntegrityError, match=r"snapshot\.json is of form 99"):
+        find_snapshot(folder)
 
 
 def test_after_damage_the_next_snapshot_is_whole(tmp_path):

@@ -1,6 +1,7 @@
 """The label store: what it acknowledged is there, whole, whatever happened since."""
 
 import contextlib
+import json
 import multiprocessing
 import os
 import sqlite3
@@ -8,36 +9,25 @@ import stat
 import subprocess
 import sys
 import time
-from dataclasses import dataclass, field, replace
-from enum import Enum
-from importlib.metadata import version
 from pathlib import Path
-from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
-from eltanin.batch import Properties, Ragged
+from eltanin.batch import Properties
 from eltanin.errors import ConfigurationError
-from eltanin.protocols import Data, Failure, OwnDomain, System
-from eltanin.store import IntegrityError, LabelStore, Record, label_key, method_of, open_store
+from eltanin.protocols import Failure
+from eltanin.store import IntegrityError, LabelStore, durable, open_store
 from eltanin.store import index as index_module
 from eltanin.store.index import Index
+from eltanin.store.leases import Held
+from eltanin.store.records import to_bytes
+from eltanin.store.sealed import open_arrays, seal_arrays, seal_json
 
 TOYS = Path(__file__).parent / "toys"
 sys.path.append(str(TOYS))
-from toy_faults import damages, power_cut, same  # noqa: E402
-
-METHOD = {"name": "springs", "revision": 1, "settings": {"stiffness": 1.0}}
-
-
-def record(number, answer=None, **about):
-    """Return the record of a question, with the label that belongs to it unless another answer is given."""
-    if answer is None:
-        forces = Ragged(np.full((number % 3, 3), float(number)), np.array([number % 3]))
-        answer = Properties.of(energy=np.array([number / 7]), forces=forces)
-    about = {"created": 1.7e9 + number, "origin": {"round": number}, "seconds": 0.25, **about}
-    return Record(answer, f"{number:064x}", ("energy", "forces"), METHOD, **about)
+from toy_faults import damages, power_cut  # noqa: E402
+from toy_labels import equal, record  # noqa: E402
 
 
 @pytest.fixture
@@ -47,47 +37,49 @@ def store(tmp_path):
 
 
 def files(store):
-    return sorted(path for path in store.objects.rglob("*") if path.is_file())
+    return sorted(path for path in store.objects.folder.rglob("*") if path.is_file())
 
 
 def test_what_is_put_is_got_to_the_last_bit(store):
     for number in range(5):
-        put = store.put(record(number).key, record(number))
-        assert same(put, record(number))
+        put = store.put(record(number))
+        assert equal(put, record(number))
     keys = [record(number).key for number in range(6)]
     found = store.get(keys)
     assert set(found) == set(keys[:5])
-    assert all(same(found[record(number).key], record(number)) for number in range(5))
+    assert all(equal(found[record(number).key], record(number)) for number in range(5))
     assert store.verify() == []
 
 
 def test_the_store_outlives_whoever_opened_it(tmp_path):
     with LabelStore(tmp_path) as store:
-        store.put(record(1).key, record(1))
+        store.put(record(1))
     with LabelStore(tmp_path) as store:
-        assert same(store.get([record(1).key])[record(1).key], record(1))
+        assert equal(store.get([record(1).key])[record(1).key], record(1))
         assert len(store.rows()) == 1
 
 
 def test_the_first_label_stays(store):
     first, second = record(1), record(1, Properties.of(energy=np.array([17.0])))
-    store.put(first.key, first)
-    assert same(store.put(first.key, second), first)
-    assert same(store.get([first.key])[first.key], first)
+    store.put(first)
+    assert equal(store.put(second), first)
+    assert equal(store.get([first.key])[first.key], first)
     assert len(store.rows()) == len(files(store)) == 1
 
 
 def test_an_object_says_all_of_itself(store):
     from safetensors import safe_open
 
-    store.put(record(4).key, record(4))
+    store.put(record(4))
     with safe_open(files(store)[0], "numpy") as file:
         assert set(file.keys()) == {
-            "values/energy",
-            "values/forces/0",
-            "values/forces/1",
-            "present/energy",
-            "present/forces",
+            "answer/values/energy",
+            "answer/values/forces/0",
+            "answer/values/forces/1",
+            "answer/present/energy",
+            "answer/present/forces",
+            "x/position",
+            "evidence/gap",
         }
         told = file.metadata()["record"]
     for word in ('"springs"', '"stiffness"', '"round": 4', '"seconds": 0.25', record(4).configuration):
@@ -100,19 +92,14 @@ def test_what_is_no_key_is_refused(store, key):
         store.get([key])
 
 
-def test_a_label_is_not_kept_under_another_key(store):
-    with pytest.raises(ValueError, match="a key is made by label_key"):
-        store.put(record(1).key, record(2))
-
-
 def test_the_folder_is_its_owners(tmp_path):
     with LabelStore(tmp_path / "a" / "b"):
         assert stat.S_IMODE((tmp_path / "a" / "b").stat().st_mode) == 0o700
 
 
 def test_damage_is_noticed_and_the_file_named(store):
-    store.put(record(2).key, record(2))
-    store.put(record(3).key, record(3, Failure("unconverged", "100 steps")))
+    store.put(record(2))
+    store.put(record(3, Failure("unconverged", "100 steps")))
     for number, path in zip((2, 3), sorted(files(store), key=lambda p: "failure" in p.name), strict=True):
         content = path.read_bytes()
         for damaged in damages(content, 300):
@@ -125,8 +112,8 @@ def test_damage_is_noticed_and_the_file_named(store):
 
 
 def test_an_object_under_another_name_is_not_believed(store):
-    store.put(record(1).key, record(1))
-    path = store.objects / record(2).key[:2] / f"{record(2).key}.safetensors"
+    store.put(record(1))
+    path = store.objects.folder / record(2).key[:2] / f"{record(2).key}.safetensors"
     path.parent.mkdir(exist_ok=True)
     path.write_bytes(files(store)[0].read_bytes())
     with pytest.raises(IntegrityError, match="another question"):
@@ -134,7 +121,7 @@ def test_an_object_under_another_name_is_not_believed(store):
 
 
 def test_a_link_in_the_place_of_an_object_is_not_followed(store):
-    store.put(record(1).key, record(1))
+    store.put(record(1))
     path = files(store)[0]
     path.rename(store.root / "elsewhere")
     path.symlink_to(store.root / "elsewhere")
@@ -144,35 +131,33 @@ def test_a_link_in_the_place_of_an_object_is_not_followed(store):
 
 def test_failures_are_kept_and_answer_for_themselves(store):
     failed = record(1, Failure("unconverged", "100 steps"))
-    kept = store.put(failed.key, failed)
+    kept = store.put(failed)
     assert (kept.failure, kept.attempt) == (failed.answer, 1)
     assert store.answers([failed.key])[failed.key].failure == failed.answer
-    with LabelStore(store.root, retry_failures=True) as eager:
-        assert eager.answers([failed.key]) == {}
 
 
 def test_accidents_are_tried_again_but_not_for_ever(store):
     killed = record(1, Failure("crash", "signal 9"))
     for attempt in (1, 2):
-        assert store.put(killed.key, killed).attempt == attempt
+        assert store.put(killed).attempt == attempt
         assert store.answers([killed.key]) == {}
-    store.put(killed.key, killed)
+    store.put(killed)
     assert store.answers([killed.key])[killed.key].attempt == 3
     assert [row["attempt"] for row in store.rows()] == [1, 2, 3]
     assert store.verify() == []
 
 
 def test_a_label_outranks_the_failures_before_it(store):
-    store.put(record(1).key, record(1, Failure("crash", "signal 9")))
-    store.put(record(1).key, record(1))
-    late = store.put(record(1).key, record(1, Failure("crash", "signal 9")))
-    assert same(late, record(1))
-    assert same(store.answers([record(1).key])[record(1).key], record(1))
+    store.put(record(1, Failure("crash", "signal 9")))
+    store.put(record(1))
+    late = store.put(record(1, Failure("crash", "signal 9")))
+    assert equal(late, record(1))
+    assert equal(store.answers([record(1).key])[record(1).key], record(1))
 
 
 def filled(store, count=12):
     for number in range(count):
-        store.put(record(number).key, record(number, Failure("unconverged", "") if number % 5 == 4 else None))
+        store.put(record(number, Failure("unconverged", "") if number % 5 == 4 else None))
     return store.rows()
 
 
@@ -201,7 +186,7 @@ def test_a_damaged_index_is_made_again_from_the_objects(tmp_path, damage, act):
         path.write_bytes(new)
     if act == "open":
         store = LabelStore(tmp_path)
-    store.put(record(50).key, record(50))
+    store.put(record(50))
     assert [row for row in store.rows() if row["key"] != record(50).key] == rows
     assert store.verify() == []
     store.close()
@@ -226,7 +211,7 @@ def test_a_damaged_object_is_told_of_and_does_not_keep_the_others_from_the_index
 
 def test_rebuilding_forgets_what_is_gone_and_sweeps_what_died(store):
     rows = filled(store)
-    old, young = store.objects / "00" / ".a.1.partial", store.objects / "00" / ".b.2.partial"
+    old, young = store.objects.folder / "00" / ".a.1.partial", store.objects.folder / "00" / ".b.2.partial"
     old.parent.mkdir(exist_ok=True)
     old.write_bytes(b"half")
     young.write_bytes(b"half")
@@ -246,9 +231,9 @@ def test_a_label_that_never_reached_the_index_is_adopted(store, monkeypatch):
     with monkeypatch.context() as patch:
         patch.setattr(Index, "add", cut)
         with pytest.raises(KeyboardInterrupt):
-            store.put(record(1).key, record(1))
+            store.put(record(1))
     assert "not in the index" in store.verify()[0]
-    assert same(store.get([record(1).key])[record(1).key], record(1))
+    assert equal(store.get([record(1).key])[record(1).key], record(1))
     assert store.verify() == []
 
 
@@ -256,16 +241,16 @@ def test_a_power_cut_leaves_a_label_or_none(tmp_path, monkeypatch):
     seen, cuts = set(), 0
     for after in range(40):
         with LabelStore(tmp_path / str(after)) as store:
-            store.put(record(0).key, record(0))
+            store.put(record(0))
             with power_cut(monkeypatch, after) as done:
-                store.put(record(1).key, record(1))
+                store.put(record(1))
             acknowledged = done[0] <= after
         with LabelStore(tmp_path / str(after)) as store:
             found = store.get([record(1).key])
-            assert same(list(found.values()), [record(1)] if found else [])
+            assert all(equal(one, record(1)) for one in found.values())
             assert found or not acknowledged
             seen.add(bool(found))
-            assert same(store.put(record(1).key, record(1)), record(1))
+            assert equal(store.put(record(1)), record(1))
             assert store.verify() == []
             assert len(store.rows()) == 2
         if acknowledged:
@@ -279,7 +264,7 @@ def test_a_disk_that_refuses_is_heard_and_nothing_is_acknowledged(store, monkeyp
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", lambda descriptor: (_ for _ in ()).throw(OSError(28, "No space left on device")))
         with pytest.raises(OSError, match="No space left"):
-            store.put(record(1).key, record(1))
+            store.put(record(1))
     assert store.get([record(1).key]) == {}
     assert files(store) == []
 
@@ -289,8 +274,8 @@ def test_without_links_the_store_still_works(store, monkeypatch):
         raise PermissionError(1, "Operation not permitted")
 
     monkeypatch.setattr(os, "link", refuse)
-    store.put(record(1).key, record(1))
-    assert same(store.put(record(1).key, record(1, Properties.of(energy=np.array([17.0])))), record(1))
+    store.put(record(1))
+    assert equal(store.put(record(1, Properties.of(energy=np.array([17.0])))), record(1))
     assert store.verify() == []
 
 
@@ -299,15 +284,16 @@ def test_over_a_network_the_journal_needs_no_shared_memory(tmp_path, monkeypatch
     with LabelStore(tmp_path / "far") as store:
         rows = filled(store)
         assert store._opened().connection.execute("PRAGMA journal_mode").fetchone() == ("delete",)
-        assert {path.name for path in store.root.iterdir()} == {"index.db", "objects"}
+        assert not list(store.root.glob("index.db-*"))
+        assert not (store.root / "index.lock").exists()
     monkeypatch.undo()
     with LabelStore(tmp_path / "far") as store:
         assert store.rows() == rows
 
 
-def test_settings_of_the_index_are_the_durable_ones(store):
+def test_settings_of_the_index_are_those_of_what_can_be_made_again(store):
     ask = store._opened().connection.execute
-    assert ask("PRAGMA synchronous").fetchone() == (2,)
+    assert ask("PRAGMA synchronous").fetchone() == (1,)
     assert ask("PRAGMA trusted_schema").fetchone() == (0,)
     assert ask("PRAGMA journal_mode").fetchone() == ("wal" if index_module.is_local(store.root) else "delete",)
 
@@ -352,7 +338,7 @@ def test_a_forked_child_opens_an_index_of_its_own(store):
     if pid == 0:
         code = 1
         with contextlib.suppress(BaseException):
-            store.put(record(20).key, record(20))
+            store.put(record(20))
             code = 0
         os._exit(code)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
@@ -363,18 +349,21 @@ def test_a_forked_child_opens_an_index_of_its_own(store):
 WRITER = """
 import sys
 sys.path.insert(0, {here!r})
-from test_store import LabelStore, Path, np, record
+from pathlib import Path
+import numpy as np
+from eltanin.store import LabelStore
+from toy_labels import record
 store = LabelStore(Path({root!r}))
 rng = np.random.default_rng()
 for number in rng.permutation({count}):
-    kept = store.put(record(number).key, record(int(number), created=float(rng.integers(10**9))))
+    kept = store.put(record(int(number), created=float(rng.integers(10**9))))
     print(number, int(kept.created), flush=True)
 store.close()
 """
 
 
 def writer(root, count):
-    code = WRITER.format(here=str(Path(__file__).parent), root=str(root), count=count)
+    code = WRITER.format(here=str(TOYS), root=str(root), count=count)
     return subprocess.Popen([sys.executable, "-c", code], stdout=subprocess.PIPE, text=True)
 
 
@@ -392,7 +381,7 @@ def test_killed_at_any_moment_nothing_acknowledged_is_lost(tmp_path):
             found = store.get([record(number).key for number in known])
             assert len(found) == len(known)
             for number, created in known.items():
-                assert same(found[record(number).key], record(number, created=float(created)))
+                assert equal(found[record(number).key], record(number, created=float(created)))
             store.rebuild()
             assert store.verify() == []
 
@@ -410,7 +399,7 @@ def test_many_processes_write_one_store_and_agree(tmp_path):
 def _count_attempts(root):
     with LabelStore(root) as store:
         for _ in range(10):
-            store.put(record(1).key, record(1, Failure("crash", "signal 9")))
+            store.put(record(1, Failure("crash", "signal 9")))
 
 
 def test_attempts_of_many_processes_are_all_counted(tmp_path):
@@ -425,108 +414,377 @@ def test_attempts_of_many_processes_are_all_counted(tmp_path):
         assert [row["attempt"] for row in store.rows()] == list(range(1, 31))
 
 
-class Functional(Enum):
-    PBE = "pbe.inp"
+def test_an_object_is_checked_and_told_of_without_its_plugin_and_opened_with_it(store):
+    kept = store.put(record(3))
+    code = f"""
+from pathlib import Path
+from eltanin.store import IntegrityError, LabelStore
+with LabelStore(Path({str(store.root)!r})) as store:
+    assert store.verify() == []
+    found = store.get([{kept.key!r}])[{kept.key!r}]
+    assert found.origin == {{"round": 3}} and found.evidence["steps"] == 3 and found.answer.values["energy"][0] == 3 / 7
+    try:
+        found.x
+    except IntegrityError as error:
+        print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.startswith(f"the label {kept.key} cannot be opened: it holds a toy_labels:Place")
 
 
-@dataclass(frozen=True)
-class Basis:
-    name: str = "sto-3g"
-    exponents: tuple[float, ...] = (1.0, 2.5)
+def test_what_a_worker_kept_is_found_though_its_driver_died(store):
+    """The worker has files alone; nothing was entered."""
+    import pickle
+
+    for failure in (Failure("crash", "signal 9"), Failure("crash", "signal 9"), None):
+        pickle.loads(pickle.dumps(store.objects)).put(record(1, failure))
+    assert store.rows() == []
+    assert equal(store.answers([record(1).key])[record(1).key], record(1))
+    assert [row["attempt"] for row in store.rows()] == [0, 1, 2]
+    assert store.verify() == []
 
 
-@dataclass(frozen=True)
-class Method:
-    domain: ClassVar[str] = "toy"
-    revision: ClassVar[int] = 1
-    outside: ClassVar[tuple[str, ...]] = ("numpy",)
-    reader: OwnDomain = None
-    lattice: System = None
-    data: Data = ""
-    basis: Basis = field(default_factory=Basis)
-    functional: Functional = Functional.PBE
-    cutoff: float = 5.0
-    word: str = "PBE"
-    files: tuple[str, ...] = ()
-    options: dict[str, Any] = field(default_factory=dict)
-    scratch: str = field(default="/tmp", metadata={"method": False})
+def test_what_workers_kept_is_entered_by_who_asked(store):
+    kept = [store.objects.put(record(number)) for number in range(3)]
+    store.enter(kept)
+    store.enter(kept)
+    assert store.verify() == []
+    assert len(store.rows()) == 3
 
 
-@dataclass(frozen=True)
-class Revised(Method):
-    revision: ClassVar[int] = 2
+def test_a_failure_after_the_label_is_not_kept(store):
+    store.put(record(1))
+    assert equal(store.put(record(1, Failure("crash", "signal 9"))), record(1))
+    assert len(files(store)) == 1
 
 
-def test_the_method_tells_name_revision_settings_and_outside_code():
-    told = method_of(Method())
-    assert told["name"].endswith("Method")
-    assert told["revision"] == 1
-    assert told["outside"] == {"numpy": version("numpy")}
-    assert told["settings"]["functional"] == "PBE"
-    assert told["settings"]["basis"]["settings"] == {"name": "sto-3g", "exponents": [1.0, 2.5]}
-    assert set(told["settings"]).isdisjoint({"scratch", "reader"})
+def test_a_key_is_claimed_by_one_at_a_time(store):
+    lease = store.objects.claim(record(1).key)
+    with pytest.raises(Held):
+        store.objects.claim(record(1).key)
+    store.objects.claim(record(2).key).remove()
+    lease.remove()
+    store.objects.claim(record(1).key).remove()
+    with pytest.raises(ValueError, match="no key of a label"):
+        store.objects.claim("../elsewhere")
+    assert list((store.root / "leases").iterdir()) == []
 
 
-def test_what_bears_on_labels_changes_the_key_and_nothing_else_does():
-    def key(method, wanted=("energy",)):
-        return label_key("0" * 64, method_of(method), frozenset(wanted))
+def test_a_label_that_came_out_otherwise_is_noted_with_who_made_it(store):
+    store.put(record(1))
+    store.put(record(1, created=5.0, seconds=9.0))  # the same bits, made elsewhere
+    assert store.objects.history.events("discrepancy") == []
+    other = record(1, Properties.of(energy=np.array([np.nextafter(1 / 7, 1)])), origin={"round": 9})
+    store.put(other)
+    (event,) = store.objects.history.events("discrepancy")
+    assert (event["key"], event["kept"], event["refused"]) == (other.key, record(1).bits, other.bits)
+    assert event["origin"] == {"round": 9}
+    assert store.verify() == []
 
-    base = key(Method())
-    assert base == key(Method(scratch="/elsewhere", reader=object()))
-    assert base == key(replace(Method(), options={}))
-    others = [
-        Method(cutoff=5.5),
-        Method(cutoff=float("inf")),
-        Method(basis=Basis("6-31g")),
-        Method(basis=Basis(exponents=(2.5, 1.0))),
-        Method(word="LDA"),
-        Method(options={"grid": 3}),
-        Method(options={"grid": [3.0, None, True]}),
-        Method(lattice=Basis("chain")),
-        Method(lattice=np.arange(3)),
-        Method(lattice=np.arange(3.0)),
-        Revised(),
+
+def test_bits_are_those_of_the_answer_alone():
+    assert record(1).bits == record(1, created=3.0, evidence={"steps": 5}).bits
+    different = [
+        record(1),
+        record(1, Properties.of(energy=np.array([1 / 7]))),
+        record(1, Properties.of(energy=np.array([1 / 7], dtype=np.float32))),
+        record(1, Properties.of(energy=np.array([-0.0]))),
+        record(1, Properties.of(energy=np.array([0.0]))),
+        record(1, Failure("crash", "signal 9")),
+        record(1, Failure("crash", "signal 11")),
     ]
-    keys = [key(one) for one in others] + [key(Method(), ("energy", "forces"))]
-    assert len({base, *keys}) == 1 + len(keys)
+    assert len({one.bits for one in different}) == len(different)
 
 
-def test_a_file_counts_by_its_contents(tmp_path):
-    one, two = tmp_path / "one.upf", tmp_path / "two.upf"
-    one.write_text("pseudopotential")
-    two.write_text("pseudopotential")
-    told = method_of(Method(files=(str(one),)))
-    assert told == method_of(Method(files=(str(two),)))
-    two.write_text("another one")
-    assert told != method_of(Method(files=(str(two),)))
-    assert str(tmp_path) not in str(told)
+def test_of_the_history_a_torn_line_is_lost_and_no_other(store):
+    for number in range(4):
+        store.objects.history.note("rebuilt", rows=number)
+    path = store.objects.history.path
+    path.write_bytes(path.read_bytes()[:-5])
+    store.objects.history.note("rebuilt", rows=9)
+    assert [one["rows"] for one in store.objects.history.events()] == [0, 1, 2, 9]
+    assert store.objects.history.damaged() == 1
+    assert store.verify() == []
 
 
-def test_a_folder_counts_by_its_contents(tmp_path):
-    for name in ("a", "b"):
-        (tmp_path / name / "set").mkdir(parents=True)
-        (tmp_path / name / "set" / "energy.npy").write_bytes(b"0")
-    told = method_of(Method(data=str(tmp_path / "a")))
-    assert told == method_of(Method(data=str(tmp_path / "b")))
-    (tmp_path / "b" / "set" / "energy.npy").write_bytes(b"1")
-    assert told != method_of(Method(data=str(tmp_path / "b")))
+def test_merging_takes_what_is_new_and_the_first_stays(store, tmp_path):
+    with LabelStore(tmp_path / "theirs") as theirs:
+        for number in range(6):
+            theirs.put(record(number))
+        theirs.put(record(7, Failure("crash", "signal 9")))
+        theirs.put(record(7, Failure("crash", "signal 11")))
+        theirs.put(record(8, Failure("crash", "theirs")))
+    mine = record(1, Properties.of(energy=np.array([17.0])))
+    store.put(mine)
+    store.put(record(2))
+    store.put(record(8, Failure("unconverged", "mine")))
+    merged = store.merge(theirs.objects)
+    assert merged == (6, 2, 1, [])
+    assert equal(store.get([mine.key])[mine.key], mine)
+    assert all(equal(store.get([record(n).key])[record(n).key], record(n)) for n in (0, 2, 3, 4, 5))
+    assert [row["message"] for row in store.rows() if row["key"] == record(7).key] == ["signal 9", "signal 11"]
+    assert [row["message"] for row in store.rows() if row["key"] == record(8).key] == ["mine"]
+    assert len(store.objects.history.events("discrepancy")) == 1
+    assert store.verify() == []
+    rows = store.rows()
+    assert store.merge(theirs.objects)[0] == 0
+    assert store.rows() == rows
+    with pytest.raises(ConfigurationError, match="this store itself"):
+        store.merge(store.objects)
 
 
-def test_a_word_is_a_word_even_where_a_file_is_called_so(tmp_path, monkeypatch):
-    monkeypatch.chdir(tmp_path)
-    (tmp_path / "PBE").write_text("notes")
-    (tmp_path / "LDA").write_text("notes")
-    assert method_of(Method(word="PBE")) != method_of(Method(word="LDA"))
+def test_nothing_damaged_is_taken_over(store, tmp_path):
+    filled(store, 4)
+    for path in files(store):
+        content = path.read_bytes()
+        for number, damaged in enumerate(damages(content, 4)):
+            path.write_bytes(damaged)
+            with LabelStore(tmp_path / f"{path.name}{number}") as mine:
+                merged = mine.merge(store.objects)
+                assert (merged.taken, len(merged.wrong)) == (3, 1)
+                assert path.name in merged.wrong[0]
+                assert mine.verify() == []
+        path.write_bytes(content)
 
 
-def test_what_says_nothing_about_the_method_is_refused_with_the_remedy():
-    with pytest.raises(ConfigurationError, match=r'labeler\.options\.call.*metadata=\{"method": False\}'):
-        method_of(Method(options={"call": print}))
+def test_labels_that_say_they_are_of_another_method_are_not_taken_over(store, tmp_path):
+    with LabelStore(tmp_path / "theirs") as theirs:
+        for number, code in enumerate(["springs 2.1", "springs 2.1", "springs 3.0"]):
+            theirs.put(record(number, evidence={"method": code}))
+    with LabelStore(tmp_path / "first") as first:
+        first.put(record(9, evidence={"method": "springs 3.0"}))
+    assert store.merge(first.objects) == (1, 0, 0, [])
+    merged = store.merge(theirs.objects)
+    assert (merged.taken, len(merged.wrong)) == (1, 2)
+    assert all(
+        "made by springs 2.1, while the first label of this method says springs 3.0" in line for line in merged.wrong
+    )
+    assert set(store.get([record(n).key for n in range(3)])) == {record(2).key}
 
 
-def test_outside_code_that_is_not_there_is_named():
-    class Absent(Method):
-        outside: ClassVar[tuple[str, ...]] = ("no-such-code",)
+def forged(**changes):
+    """Return the file of a record by somebody who can write checksums too."""
+    content = to_bytes(record(1))
+    arrays, header = open_arrays(Path("it"), content)
+    about = {**json.loads(header["record"]), **changes}
+    return seal_arrays(arrays, {"format": header["format"], "record": json.dumps(about)})
 
-    with pytest.raises(ConfigurationError, match="version of no-such-code, which is not installed"):
-        method_of(Absent())
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"seconds": float("nan")},
+        {"seconds": "long"},
+        {"created": [1]},
+        {"method": ["springs"]},
+        {"method": {"name": "other"}},
+        {"attempt": "../../x"},
+        {"attempt": 3},
+        {"attempt": -1},
+        {"wanted": "energy"},
+        {"failure": ["crash"] * 7},
+        {"failure": ["\ud800", "m", "o"]},
+        {"configuration": "f" * 64},
+        {"content": {}},
+        {"content": {"answer": {}, "x": {}}},
+        {"versions": None},
+    ],
+)
+def test_a_forged_object_is_refused_and_the_others_are_read(store, changes):
+    filled(store, 3)
+    path = store.objects.path(record(1).key)
+    path.write_bytes(forged())
+    assert store.verify() == []
+    path.write_bytes(forged(**changes))
+    (line,) = [line for line in store.rebuild() if "gone" not in line]
+    assert path.name in line
+    with pytest.raises(IntegrityError):
+        store.get([record(1).key])
+
+
+@pytest.mark.parametrize(
+    "node",
+    [{"batch": 3}, {"array": "none"}, {"tuple": 4}, {"a": 1, "b": 2}, {"exec": "1"}, {"batch": {"type": "os:x"}}],
+)
+def test_a_forged_tree_is_refused_when_it_is_opened(store, node):
+    path = store.objects.path(record(1).key)
+    path.write_bytes(forged(content={"answer": node, "x": node, "evidence": node}))
+    found = store.get([record(1).key])[record(1).key]
+    for part in ("answer", "x", "evidence"):
+        with pytest.raises(IntegrityError, match="cannot be opened"):
+            getattr(found, part)
+
+
+def test_a_failure_under_the_name_of_a_label_is_not_believed(store):
+    store.put(record(1, Failure("crash", "signal 9")))
+    store.objects.path(record(1).key, 1).rename(store.objects.path(record(1).key))
+    with pytest.raises(IntegrityError, match="another question"):
+        store.get([record(1).key])
+
+
+def test_failures_are_set_aside_and_labels_never(store):
+    filled(store, 10)
+    store.put(record(9, Failure("crash", "signal 9")))
+    labels = [row for row in store.rows() if row["attempt"] == 0]
+    assert store.retry() == sorted(record(n).key for n in (4, 9))
+    assert store.rows() == labels
+    assert store.verify() == []
+    assert len(list((store.root / "set-aside").iterdir())) == 3
+    assert store.answers([record(4).key]) == {}
+    assert store.put(record(4, Failure("crash", "signal 9"))).attempt == 1
+    assert store.objects.history.events("retried")[0]["keys"] == sorted(record(n).key for n in (4, 9))
+
+
+def test_a_power_cut_while_failures_are_set_aside_loses_none_of_them(tmp_path, monkeypatch):
+    failures = [record(1, Failure("crash", f"signal {n}")) for n in range(3)]
+    for after in range(40):
+        root = tmp_path / str(after)
+        with LabelStore(root) as store:
+            for one in (record(0), *failures):
+                store.put(one)
+            with power_cut(monkeypatch, after) as done:
+                store.retry()
+            acknowledged = done[0] <= after
+        with LabelStore(root) as store:
+            left = store.objects.attempts(record(1).key)
+            aside = list((root / "set-aside").iterdir()) if (root / "set-aside").exists() else []
+            assert left + len(aside) == 3
+            assert [store.objects.read(p).answer.message for p in store.objects.all_of(record(1).key)] == [
+                f"signal {n}" for n in range(left)
+            ]
+            assert equal(store.get([record(0).key])[record(0).key], record(0))
+            store.retry()
+            store.rebuild()
+            assert store.verify() == []
+            assert [row["key"] for row in store.rows()] == [record(0).key]
+        if acknowledged:
+            break
+    assert after >= 5
+
+
+def test_a_power_cut_in_a_merger_leaves_whole_labels(store, tmp_path, monkeypatch):
+    filled(store, 4)
+    for after in range(0, 30, 3):
+        with LabelStore(tmp_path / str(after)) as mine:
+            with power_cut(monkeypatch, after):
+                mine.merge(store.objects)
+            mine.rebuild()
+            assert mine.verify() == []
+            mine.merge(store.objects)
+            assert mine.rows() == store.rows()
+            assert mine.verify() == []
+
+
+def test_a_damaged_label_can_be_asked_again_by_its_name_alone(store):
+    filled(store, 3)
+    path = store.objects.path(record(1).key)
+    path.write_bytes(path.read_bytes()[:-1])
+    assert store.retry() == []
+    assert store.retry([record(1).key]) == [record(1).key]
+    assert store.get([record(1).key]) == {}
+    assert equal(store.put(record(1)), record(1))
+    assert store.verify() == []
+
+
+def test_a_store_of_a_newer_form_is_left_alone(store):
+    store.put(record(1))
+    (store.root / "format.json").write_bytes(seal_json({"format": "eltanin store", "version": 99}))
+    with pytest.raises(ConfigurationError, match=r"is a store of form 99, this Eltanin knows 2: use a newer one"):
+        LabelStore(store.root)
+
+
+@pytest.mark.parametrize("content", [None, b"", b"garbage", b'{"sha256":"0","body":{"version":99}}\n'])
+def test_a_lost_form_is_written_again(store, content):
+    store.put(record(1))
+    store.close()
+    path = store.root / "format.json"
+    before = path.read_bytes()
+    path.unlink()
+    if content is not None:
+        path.write_bytes(content)
+    with LabelStore(store.root) as again:
+        assert path.read_bytes() == before
+        assert again.verify() == []
+
+
+def test_an_object_of_another_form_is_named(store):
+    arrays, header = open_arrays(Path("it"), to_bytes(record(1)))
+    store.objects.path(record(1).key).write_bytes(seal_arrays(arrays, {**header, "format": "eltanin label 1"}))
+    with pytest.raises(IntegrityError, match="says 'eltanin label 1', not 'eltanin label 2'"):
+        store.get([record(1).key])
+
+
+def test_an_index_of_an_older_form_is_made_again(store):
+    rows = filled(store)
+    store.close()
+    with contextlib.closing(sqlite3.connect(store.root / "index.db")) as older:
+        older.execute("PRAGMA user_version=1")
+    with LabelStore(store.root) as again:
+        assert again.rows() == rows
+        set_aside, rebuilt = again.objects.history.events()
+        assert (set_aside["event"], set_aside["reason"]) == ("index set aside", "of form 1, older than 2")
+        assert (rebuilt["event"], rebuilt["rows"]) == ("rebuilt", 12)
+
+
+def test_a_folder_that_others_can_write_to_is_refused_with_the_remedy(store, monkeypatch):
+    store.put(record(1))
+    for place in (store.root, store.objects.folder):
+        mode = stat.S_IMODE(place.stat().st_mode)
+        place.chmod(0o777)
+        with pytest.raises(ConfigurationError, match=f"everybody may write there.*chmod o-w {place}"):
+            open_store(str(store.root))
+        place.chmod(0o1777)  # as /tmp is: others cannot remove what is there
+        open_store(str(store.root)).close()
+        place.chmod(mode)
+    monkeypatch.setattr(os, "geteuid", lambda: store.root.stat().st_uid + 1)
+    with pytest.raises(ConfigurationError, match=r"belongs to user .* a folder of your own .*elt store merge"):
+        open_store(str(store.root))
+
+
+def test_folders_that_were_lost_because_they_were_empty_are_made_again(store):
+    store.close()
+    for folder in store.objects.folder.iterdir():
+        folder.rmdir()
+    with LabelStore(store.root) as again:
+        again.put(record(1))
+        assert again.verify() == []
+
+
+def test_room_is_made_sure_of_beforehand(tmp_path):
+    durable.room(tmp_path / "not" / "there" / "yet", 1000)
+    with pytest.raises(ConfigurationError, match=r"GB are free there, and 1000000000\.00 GB are needed: make room"):
+        durable.room(tmp_path / "not" / "there", 10**18)
+
+
+OPENER = """
+import sys
+sys.path.insert(0, sys.argv[2])
+from pathlib import Path
+from eltanin.store import LabelStore
+from toy_labels import record
+print("ready", flush=True)
+sys.stdin.readline()
+with LabelStore(Path(sys.argv[1])) as store:
+    store.put(record(int(sys.argv[3])))
+    assert len(store.rows()) >= 13, len(store.rows())
+"""
+
+
+def test_a_damaged_index_that_many_find_at_once_is_made_again_once(tmp_path):
+    with LabelStore(tmp_path) as store:
+        filled(store)
+    for path in tmp_path.glob("index.db*"):
+        path.write_bytes(b"garbage" * 1000)
+    command = [sys.executable, "-c", OPENER, str(tmp_path), str(TOYS)]
+    crew = [
+        subprocess.Popen([*command, str(50 + n)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        for n in range(4)
+    ]
+    assert all(process.stdout.readline() == "ready\n" for process in crew)
+    for process in crew:
+        process.communicate("\n", timeout=100)
+    assert [process.returncode for process in crew] == [0] * 4
+    with LabelStore(tmp_path) as store:
+        assert len(store.rows()) == 16
+        assert store.verify() == []
+        assert len(store.objects.history.events("index set aside")) == 1

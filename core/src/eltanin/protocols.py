@@ -1,32 +1,27 @@
-"""The loop's roles, and what flows between them: explore ─▶ select ─▶ label ─▶ train ─▶ (next round).
-
-X: configurations, Y: labels, P: predictions, all batches. S: state of a part, a tree of arrays, numbers and batches.
-"""
+"""The loop's roles, and what flows between them: explore ─▶ select ─▶ label ─▶ train ─▶ (next round)."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
 from enum import IntEnum
 from pathlib import Path
-from typing import Annotated, Any, Generic, NamedTuple, Protocol, TypeVar, runtime_checkable
+from typing import Annotated, Any, Generic, NamedTuple, Protocol, runtime_checkable
 
 import numpy as np
+from typing_extensions import TypeVar
 
 from eltanin.batch import Batch, Column
+from eltanin.terms import FREELY, Results, Tasks, Terms
 
-X = TypeVar("X", bound=Batch)
-Y = TypeVar("Y", bound=Batch)
-P = TypeVar("P", bound=Batch)
-S = TypeVar("S")
-Xi = TypeVar("Xi", bound=Batch, contravariant=True)
-Xo = TypeVar("Xo", bound=Batch, covariant=True)
-Pi = TypeVar("Pi", bound=Batch, contravariant=True)
-Po = TypeVar("Po", bound=Batch, covariant=True)
+X = TypeVar("X", bound=Batch, infer_variance=True)  # configurations
+Y = TypeVar("Y", bound=Batch, infer_variance=True)  # labels
+P = TypeVar("P", bound=Batch, infer_variance=True)  # predictions
+S = TypeVar("S", infer_variance=True)  # the state of a part: a tree of arrays, numbers and batches
 Rng = np.random.Generator
 Metrics = Mapping[str, float | Sequence[float]]  # a sequence is a curve over the steps of a training
-# A field so annotated is filled from the top of the campaign, and cannot be set elsewhere.
-System = Annotated[Any, "given", "system"]
+Evidence = Mapping[str, Any]  # how a label was reached: `converged: False` fails it, `method` is one in a campaign
+System = Annotated[Any, "given", "system"]  # a field so annotated is filled from the top of the campaign alone
 Data = Annotated[str, "given", "data"]
 OwnDomain = Annotated[Any, "given", "domain"]
 OwnExecutor = Annotated[Any, "given", "executor"]
@@ -35,10 +30,11 @@ Reason = IntEnum("Reason", [("INITIAL", 0), ("CANDIDATE", 1), ("AUDIT", 2)])
 
 
 class Failure(NamedTuple):
-    """Why a label is missing. kind: unconverged, nonfinite, unphysical, unknown, crash, …"""
+    """Why a label is missing. kind: of `eltanin.store.attempts`.  output: the last lines of who failed."""
 
     kind: str
     message: str
+    output: str = ""
 
 
 @dataclass(frozen=True)
@@ -79,22 +75,23 @@ class Labels(Generic[Y]):
 
     values: Y
     failures: Mapping[int, Failure]
+    evidence: Mapping[int, Evidence] = field(default_factory=dict[int, Evidence])
 
 
-class Predictor(Protocol[Xi, Po]):
+class Predictor(Protocol[X, P]):
     """A trained model that answers."""
 
-    def predict(self, x: Xi) -> Po: ...
+    def predict(self, x: X) -> P: ...
 
 
 Committee = Sequence[Predictor[X, P]]
 
 
-class Explorer(Protocol[Xo, Pi, S]):
+class Explorer(Protocol[X, P, S]):
     """Wanders where the present model leads; with an empty committee it says where to begin."""
 
     def init(self, rng: Rng) -> S: ...
-    def explore(self, committee: Committee[Xo, Pi], state: S, feedback: Feedback | None, rng: Rng) -> tuple[Xo, S]: ...
+    def explore(self, committee: Committee[X, P], state: S, feedback: Feedback | None, rng: Rng) -> tuple[X, S]: ...
 
 
 class Selector(Protocol[X, Y, P]):
@@ -103,10 +100,10 @@ class Selector(Protocol[X, Y, P]):
     def select(self, pool: X, committee: Committee[X, P], data: Dataset[X, Y, P] | None, rng: Rng) -> Selection[X]: ...
 
 
-class Labeler(Protocol[Xi, Y]):
+class Labeler(Protocol[X, Y]):
     """Asks the micro-scale model. A label depends on its configuration alone; a failure is data."""
 
-    def label(self, x: Xi, wanted: frozenset[str], rng: Rng) -> Labels[Y]: ...
+    def label(self, x: X, wanted: frozenset[str], rng: Rng) -> Labels[Y]: ...
 
 
 class Model(Protocol[X, Y, P, S]):
@@ -118,10 +115,10 @@ class Model(Protocol[X, Y, P, S]):
 
 
 @runtime_checkable
-class Checks(Protocol[Xi]):
+class Checks(Protocol[X]):
     """A labeler or model that can tell before work what it cannot take, by a ValueError."""
 
-    def check(self, x: Xi) -> None: ...
+    def check(self, x: X) -> None: ...
 
 
 class Domain(Protocol[X, Y, P]):
@@ -136,7 +133,9 @@ class Domain(Protocol[X, Y, P]):
     def mean(self, predictions: Sequence[P]) -> P: ...
     def validation(self, x: X, predicted: P, labels: Y) -> Mapping[str, float]: ...  # units in keys
     def different(self, x: X) -> int: ...  # how many samples count as different
+    def flaws(self, x: X) -> Mapping[int, Failure]: ...  # what no labeler should be asked
     def refusals(self, x: X, labels: Y) -> Mapping[int, Failure]: ...  # what no model may learn
+    def trial(self, x: X, ask: Callable[[X], Labels[Y]], rng: Rng) -> str: ...  # why not to believe a labeler, or ""
     def write(self, path: Path, x: X, labels: Y) -> None: ...
     def read(self, path: Path) -> tuple[X, Y]: ...
     def panels(self, run: Any) -> Sequence[Any]: ...  # sections of the report
@@ -147,4 +146,4 @@ class Executor(Protocol):
 
     threads: int  # of each task
 
-    def run(self, function: Callable[..., Any], tasks: Sequence[tuple[Any, ...]]) -> Generator[tuple[int, Any]]: ...
+    def run(self, function: Callable[..., Any], tasks: Tasks, terms: Terms = FREELY) -> Results: ...

@@ -1,19 +1,20 @@
 """Checkpoints: trees and snapshots in files that are whole or not there, and checked on reading.
 
 A tree is NAME.safetensors, its arrays, and NAME.json, the rest, with the checksum of both. A
-snapshot is snapshot.json, which names the files it stands on. Rows of the dataset are written once,
-in the round that brought them. A file is renamed into place when it is whole, snapshot.json last of
-all, so that a crash at any moment leaves the snapshot before it.
+snapshot is snapshot.json, which names the files it stands on; before.json is the one before it, to
+fall back on. Rows of the dataset are written once, in the round that brought them. A file is renamed
+into place when it is whole, snapshot.json last of all, so that a crash at any moment leaves the
+snapshot before it.
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -21,15 +22,30 @@ from eltanin.campaign import Snapshot
 from eltanin.protocols import Dataset
 from eltanin.store import durable
 from eltanin.store.durable import IntegrityError
+from eltanin.store.names import within
 from eltanin.store.sealed import damaged, open_json, pack, seal_json, sha256, unpack
 from eltanin.store.trees import decode, encode
 
 FORMAT = 1
 ARRAYS, REST, FRESH = ".safetensors", ".json", ".safetensors.new"
+LAST, BEFORE = "snapshot.json", "before.json"
+DAMAGED = "damaged"  # the folder of what a snapshot that cannot be read stood on
 Files = tuple[bytes, bytes]  # arrays and rest
 Rows = Dataset[Any, Any, Any]
 
-__all__ = ["IntegrityError", "load_snapshot", "load_tree", "save_snapshot", "save_tree"]
+__all__ = ["IntegrityError", "find_snapshot", "load_snapshot", "load_tree", "save_snapshot", "save_tree", "set_aside"]
+
+
+class Unfamiliar(IntegrityError):
+    """A file is whole, and this Eltanin does not know what is in it."""
+
+
+class Found(NamedTuple):
+    """A snapshot, the file it came from, and what is wrong with those after it, in words."""
+
+    snapshot: Snapshot | None
+    name: str
+    wrong: list[str]
 
 
 def save_tree(path: Path, tree: Any) -> None:
@@ -44,44 +60,77 @@ def load_tree(path: Path) -> Any:
 
 
 def save_snapshot(folder: Path, snapshot: Snapshot) -> None:
-    """Write a snapshot in the place of the last one: its state, and those rows that are new."""
+    """Write a snapshot: its state, and those rows that are new. The last one becomes the one before."""
     durable.make_folder(folder)
-    before = _rows_before(folder)
-    rows = [_save_rows(folder, number, part, before) for number, part in _by_round(snapshot.data)]
+    last, before = (_stands_on(folder / name) for name in (LAST, BEFORE))
+    held = before | last
+    rows = [_save_rows(folder, number, part, held) for number, part in _by_round(snapshot.data)]
     arrays, rest = _files({f.name: getattr(snapshot, f.name) for f in fields(snapshot) if f.name != "data"})
     state = f"state-{sha256(rest)[:16]}"
     _write(folder / state, (arrays, rest))
-    body = {"format": FORMAT, "state": {"name": state, "sha256": sha256(rest)}, "rows": rows}
-    durable.replace(folder / "snapshot.json", seal_json(body))
-    _clean(folder, {state, *(part["name"] for part in rows)})
+    content = seal_json({"format": FORMAT, "state": {"name": state, "sha256": sha256(rest)}, "rows": rows})
+    if last and (there := durable.read(folder / LAST)) != content:
+        durable.replace(folder / BEFORE, there)
+        before = last
+    durable.replace(folder / LAST, content)
+    _clean(folder, {state, *(part["name"] for part in rows), *before})
 
 
-def load_snapshot(folder: Path) -> Snapshot:
-    """Return the last snapshot, whoever may be writing the next one."""
-    path = folder / "snapshot.json"
+def load_snapshot(folder: Path, name: str = LAST) -> Snapshot:
+    """Return the last snapshot, or the one before, whoever may be writing the next one."""
+    path = folder / name
     while True:
         content = durable.read(path)
         try:
-            return _snapshot(folder, open_json(path, content))
+            return _snapshot(path, open_json(path, content))
         except IntegrityError:
             if durable.read(path) == content:
                 raise
 
 
-def _snapshot(folder: Path, body: Mapping[str, Any]) -> Snapshot:
+def find_snapshot(folder: Path) -> Found:
+    """Return the last snapshot that is whole, and what is wrong with those after it."""
+    wrong = list[str]()
+    for name in (LAST, BEFORE):
+        try:
+            return Found(load_snapshot(folder, name), name, wrong)
+        except FileNotFoundError:
+            if name == LAST and (folder / BEFORE).exists():
+                wrong.append(str(_gone(folder / LAST)))
+        except Unfamiliar:
+            raise
+        except (IntegrityError, OSError) as error:
+            wrong.append(str(error))
+    return Found(None, "", wrong)
+
+
+def set_aside(folder: Path, found: Found) -> None:
+    """Move what is wrong out of the way, so that nothing is built on it; somebody may be able to mend it."""
+    kept = {found.name, *_files_of(_stands_on(folder / found.name))} if found.name else set[str]()
+    aside = folder / DAMAGED
+    durable.make_folder(aside)
+    for path in sorted(folder.iterdir(), key=lambda path: path.name == BEFORE):  # as long as it is there, it counts
+        if path.name.startswith((LAST, BEFORE, "rows-", "state-")) and path.name not in kept:
+            os.replace(path, aside / path.name)  # noqa: PTH105
+    if found.name == BEFORE:
+        durable.replace(folder / LAST, durable.read(folder / BEFORE))
+    durable.sync(folder)
+
+
+def _snapshot(path: Path, body: Mapping[str, Any]) -> Snapshot:
     if body["format"] != FORMAT:
-        raise _of_another_form(folder / "snapshot.json", body["format"])
-    parts: list[Rows] = [_named(folder, part) for part in body["rows"]]
+        raise _of_another_form(path, body["format"])
+    parts: list[Rows] = [_named(path, part) for part in body["rows"]]
     data = Rows.concatenate(parts) if len(parts) > 1 else next(iter(parts), None)
     try:
-        return Snapshot(data=data, **_named(folder, body["state"]))
+        return Snapshot(data=data, **_named(path, body["state"]))
     except TypeError as error:
-        raise IntegrityError(f"{folder} is of another Eltanin ({error}): use the one that wrote it") from error
+        raise Unfamiliar(f"{path.parent} is of another Eltanin ({error}): use the one that wrote it") from error
 
 
-def _named(folder: Path, part: Mapping[str, Any]) -> Any:
+def _named(snapshot: Path, part: Mapping[str, Any]) -> Any:
     """Return the tree that a snapshot names, if it is the one it means."""
-    path = folder / part["name"]
+    path = within(snapshot.parent, part["name"], snapshot)
     try:
         rest = durable.read(_with(path, REST))
     except FileNotFoundError as error:
@@ -101,29 +150,34 @@ def _by_round(data: Rows | None) -> Iterator[tuple[int, Rows]]:
         yield int(number), data[data.round == number]
 
 
-def _save_rows(folder: Path, number: int, rows: Rows, before: Mapping[str, str]) -> dict[str, Any]:
-    """Write the rows of a round if the last snapshot does not hold them; say what they are called."""
+def _save_rows(folder: Path, number: int, rows: Rows, held: Mapping[str, str]) -> dict[str, Any]:
+    """Write the rows of a round if no snapshot that is there holds them; say what they are called."""
     files = _files(rows)
-    digest, name = sha256(files[1]), f"rows-{number:06d}"
-    if before.get(name, digest) != digest:  # of the last snapshot, which must stay whole until the next is
-        name = f"{name}-{digest[:16]}"
-    if name not in before or not all(_with(folder / name, suffix).exists() for suffix in (ARRAYS, REST)):
+    digest, plain = sha256(files[1]), f"rows-{number:06d}"
+    name = next((name for name, known in held.items() if known == digest and name.startswith(plain)), plain)
+    if held.get(name, digest) != digest:  # of a snapshot, which must stay whole until it is replaced
+        name = f"{plain}-{digest[:16]}"
+    if name not in held or not all(_with(folder / name, suffix).exists() for suffix in (ARRAYS, REST)):
         _write(folder / name, files)
     return {"name": name, "rows": len(rows), "sha256": digest}
 
 
-def _rows_before(folder: Path) -> dict[str, str]:
-    """Return names and checksums of the rows that the last snapshot stands on."""
-    path = folder / "snapshot.json"
+def _stands_on(path: Path) -> dict[str, str]:
+    """Return names and checksums of what a snapshot stands on; nothing if there is none to protect."""
     try:
-        return {part["name"]: part["sha256"] for part in open_json(path, durable.read(path))["rows"]}
-    except (FileNotFoundError, IntegrityError):  # there is none to protect
+        body = open_json(path, durable.read(path))
+        return {part["name"]: part["sha256"] for part in (body["state"], *body["rows"])}
+    except (FileNotFoundError, IntegrityError):
         return {}
+
+
+def _files_of(names: Iterable[str]) -> set[str]:
+    return {name + suffix for name in names for suffix in (ARRAYS, REST)}
 
 
 def _clean(folder: Path, names: set[str]) -> None:
     """Remove what only an older snapshot, or one that was never finished, stood on."""
-    kept = {name + suffix for name in names for suffix in (ARRAYS, REST)}
+    kept = _files_of(names)
     for path in folder.iterdir():
         if path.name.startswith(("rows-", "state-")) and path.name not in kept:
             path.unlink()
@@ -174,7 +228,7 @@ def _read(path: Path, rest: bytes) -> Any:
     except (KeyError, TypeError, ValueError) as error:
         raise damaged(_with(path, REST)) from error
     except LookupError as error:
-        raise IntegrityError(f"{_with(path, REST)}: {error}") from error
+        raise Unfamiliar(f"{_with(path, REST)}: {error}") from error
 
 
 def _arrays(path: Path, about: Mapping[str, Any]) -> bytes:
@@ -198,4 +252,4 @@ def _gone(path: Path) -> IntegrityError:
 
 
 def _of_another_form(path: Path, form: Any) -> IntegrityError:
-    return IntegrityError(f"{path} is of form {form}, this Eltanin knows {FORMAT}: use the one that wrote it")
+    return Unfamiliar(f"{path} is of form {form}, this Eltanin knows {FORMAT}: use the one that wrote it")

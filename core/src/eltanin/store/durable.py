@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 import secrets
+import shutil
 import stat
 import time
 from contextlib import suppress
 from pathlib import Path
 
-from eltanin.errors import EltaninError
+from eltanin.errors import ConfigurationError, EltaninError
 
 PARTIAL = ".partial"
 
@@ -20,22 +21,22 @@ class IntegrityError(EltaninError):
 
 def replace(path: Path, content: bytes) -> None:
     """Put content in the place of a file: a reader sees the old or the new one, never a part."""
-    partial = _written_aside(path, content)
+    partial = write_aside(path, content)
     try:
         os.replace(partial, path)  # noqa: PTH105  the tests count these calls
     except OSError:
-        _forget(partial)
+        forget(partial)
         raise
     sync(path.parent)
 
 
 def create(path: Path, content: bytes) -> bool:
     """Write a file that is not there yet; the first one to do so wins. Say whether it was this one."""
-    partial = _written_aside(path, content)
+    partial = write_aside(path, content)
     try:
         return _linked(partial, path)
     finally:
-        _forget(partial)
+        forget(partial)
         sync(path.parent)
 
 
@@ -44,13 +45,14 @@ def read(path: Path) -> bytes:
     flags = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
     try:
         descriptor = os.open(path, flags)
-    except FileNotFoundError:
+    except (FileNotFoundError, NotADirectoryError):
         raise
     except OSError as error:
         raise IntegrityError(f"{path} cannot be read ({error.strerror}): restore it from a copy") from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise IntegrityError(f"{path} is not a regular file: nothing of the kind was written")
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-            raise IntegrityError(f"{path} is not a regular file: nothing of the kind was written")
         return file.read()
 
 
@@ -73,14 +75,37 @@ def sync(folder: Path) -> None:
         os.close(descriptor)
 
 
+def room(folder: Path, needed: int) -> None:
+    """Raise a `ConfigurationError` unless so many bytes are free where a folder is, or will be.
+
+    What a quota leaves to a user is not seen here.
+    """
+    place = next(one for one in (folder.absolute(), *folder.absolute().parents) if one.exists())
+    free = shutil.disk_usage(place).free
+    if free < needed:
+        raise ConfigurationError(
+            f"{folder}: {free / 1e9:.2f} GB are free there, and {needed / 1e9:.2f} GB are needed: make room, or choose"
+            " a folder on another disk"
+        )
+
+
+def closed(folder: Path) -> Path:
+    """Return a folder; raise a `ConfigurationError` if everybody on the machine may put files into it."""
+    if folder.is_dir() and folder.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
+        raise ConfigurationError(
+            f"{folder}: everybody may write there, so nothing in it can be trusted: chmod o-w {folder}, or take another"
+        )
+    return folder
+
+
 def make_folder(folder: Path, mode: int = 0o777) -> None:
     """Make a folder if it is not there, and its name durable."""
     folder.mkdir(mode=mode, parents=True, exist_ok=True)
     sync(folder.parent)
 
 
-def _written_aside(path: Path, content: bytes) -> Path:
-    """Write to another name in the same folder, down to the disk."""
+def write_aside(path: Path, content: bytes, lasting: bool = True) -> Path:
+    """Write to another name in the same folder; if it is to last, down to the disk."""
     partial = path.with_name(f".{path.name}.{secrets.token_hex(6)}{PARTIAL}")
     flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | getattr(os, "O_BINARY", 0)
     descriptor = os.open(partial, flags, 0o666)
@@ -89,11 +114,12 @@ def _written_aside(path: Path, content: bytes) -> Path:
             rest = memoryview(content)
             while len(rest):
                 rest = rest[os.write(descriptor, rest) :]
-            os.fsync(descriptor)
+            if lasting:
+                os.fsync(descriptor)
         finally:
             os.close(descriptor)  # where a full disk or a network file system may speak up at last
     except OSError:
-        _forget(partial)
+        forget(partial)
         raise
     return partial
 
@@ -111,6 +137,7 @@ def _linked(partial: Path, path: Path) -> bool:
     return True
 
 
-def _forget(partial: Path) -> None:
+def forget(partial: Path) -> None:
+    """Remove a file that nobody needs, if it is there."""
     with suppress(OSError):
         os.unlink(partial)  # noqa: PTH108

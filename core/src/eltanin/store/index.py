@@ -22,7 +22,7 @@ if sys.platform != "win32":
     import fcntl
 
 APPLICATION = 0x454C5431  # "ELT1" in the header of the file
-VERSION = 1
+VERSION = 2
 ANSWER = ("kind", "message", "configuration", "wanted", "method", "labeler", "seconds", "created", "size")
 COLUMNS = ("key", "attempt", *ANSWER)
 SCHEMA = """
@@ -32,6 +32,8 @@ CREATE TABLE answer (
     size INTEGER NOT NULL, PRIMARY KEY (key, attempt)) WITHOUT ROWID;
 CREATE INDEX answer_by_method ON answer (method);
 """
+INSERT = f"INSERT OR IGNORE INTO answer ({', '.join(COLUMNS)}) VALUES ({', '.join(f':{name}' for name in COLUMNS)})"
+DELETE = "DELETE FROM answer WHERE key = :key AND attempt = :attempt"
 # Magic numbers of statfs(2): ext, xfs, btrfs, tmpfs, zfs, f2fs, overlay, bcachefs. On these, and on nothing
 # else that we know of, memory shared between processes and locks are what write-ahead logging needs.
 LOCAL = {0xEF53, 0x58465342, 0x9123683E, 0x01021994, 0x2FC12FC1, 0xF2F52010, 0x794C7630, 0xCA451A4E}
@@ -61,15 +63,19 @@ class Index:
 
     def add(self, rows: Iterable[Row]) -> None:
         """Add rows that are not there yet."""
-        names = ", ".join(COLUMNS)
-        values = ", ".join(f":{name}" for name in COLUMNS)
         with self.writing() as connection:
-            connection.executemany(f"INSERT OR IGNORE INTO answer ({names}) VALUES ({values})", rows)
+            connection.executemany(INSERT, rows)
 
     def remove(self, rows: Iterable[Row]) -> None:
         """Remove rows."""
         with self.writing() as connection:
-            connection.executemany("DELETE FROM answer WHERE key = :key AND attempt = :attempt", rows)
+            connection.executemany(DELETE, rows)
+
+    def replace(self, old: Iterable[Row], new: Iterable[Row]) -> None:
+        """Remove and add at once: nobody sees a state in between."""
+        with self.writing() as connection:
+            connection.executemany(DELETE, old)
+            connection.executemany(INSERT, new)
 
     def rows(self) -> list[Row]:
         """Return all rows."""
@@ -125,7 +131,10 @@ class Index:
             raise ConfigurationError(f"{self.path} belongs to another program: give another folder with store=PATH")
         if version > VERSION:
             raise ConfigurationError(f"{self.path} is of form {version}, this Eltanin knows {VERSION}: use a newer one")
-        for setting in ("trusted_schema=OFF", "synchronous=FULL", f"journal_mode={self.journal}"):
+        if tables and version < VERSION:
+            raise sqlite3.DatabaseError(f"of form {version}, older than {VERSION}")  # as good as damaged: made again
+        # Normal, not full: a power cut may take the last rows, never the objects that they are made from again.
+        for setting in ("trusted_schema=OFF", "synchronous=NORMAL", f"journal_mode={self.journal}"):
             connection.execute(f"PRAGMA {setting}").fetchall()
         if not tables:
             connection.executescript(

@@ -9,6 +9,7 @@ scratch, a number of cores) says so: ``field(metadata={"method": False})``.
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import fields, is_dataclass
@@ -26,6 +27,7 @@ from eltanin.parts.schema import given
 from eltanin.registry import name_of
 from eltanin.store.sealed import canonical, sha256
 
+NOTHING = "not there"
 MOST_FILES = 10_000  # in a folder whose contents are hashed
 
 
@@ -42,6 +44,33 @@ def method_id(method: Mapping[str, Any]) -> str:
 def method_of(labeler: Any) -> dict[str, Any]:
     """Return the description of a labeler's method, in plain data."""
     return _component(labeler, "labeler")
+
+
+def differences(before: Any, after: Any, at: str = "labeler") -> list[str]:
+    """Return what is not the same in two descriptions of a method, field by field, in words."""
+    if before == after and canonical(before) == canonical(after):  # 1 == 1.0 == True, and they are not the same
+        return []
+    match before, after:
+        case dict(), dict():
+            names = sorted({*_entries(before), *_entries(after)})
+            sides = [(name, _entries(before).get(name, NOTHING), _entries(after).get(name, NOTHING)) for name in names]
+            return [line for name, one, two in sides for line in differences(one, two, f"{at}.{name}")]
+        case list(), list() if len(before) == len(after):
+            pairs = enumerate(zip(before, after, strict=True))
+            return [line for place, (one, two) in pairs for line in differences(one, two, f"{at}[{place}]")]
+        case _:
+            return [f"{at} was {_told(before)}, now {_told(after)}"]
+
+
+def _entries(about: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a description says by the names that a user knows: settings are named by themselves."""
+    entries = {name: value for name, value in about.items() if name != "settings"}
+    settings = about.get("settings", {})
+    return {**entries, **settings} if isinstance(settings, dict) else {**entries, "settings": settings}
+
+
+def _told(value: Any) -> str:
+    return value if value is NOTHING else json.dumps(value)
 
 
 def versions_of(labeler: Any) -> dict[str, str]:

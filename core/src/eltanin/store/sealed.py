@@ -45,7 +45,7 @@ def open_json(path: Path, content: bytes) -> Any:
     text = content[start + len(BODY) : -2]
     if content != b'{"sha256":"' + sha256(text).encode() + BODY + text + b"}\n":
         raise damaged(path)
-    return json.loads(text)
+    return _parsed(path, text)
 
 
 def seal_arrays(arrays: Arrays, about: Mapping[str, str]) -> bytes:
@@ -61,7 +61,11 @@ def open_arrays(path: Path, content: bytes) -> tuple[Arrays, dict[str, str]]:
     if sha256(content.replace(MARK + said, MARK + BLANK.encode(), 1)).encode() != said:
         raise damaged(path)
     header = content[8 : 8 + int.from_bytes(content[:8], "little")]
-    return unpack(path, content), json.loads(header)["__metadata__"]
+    arrays = unpack(path, content)
+    about = _parsed(path, header).get("__metadata__")
+    if about is None:
+        raise damaged(path)
+    return arrays, about
 
 
 def pack(arrays: Arrays) -> bytes:
@@ -73,7 +77,15 @@ def unpack(path: Path, content: bytes) -> dict[str, np.ndarray]:
     """Return the arrays of a safetensors file."""
     try:
         return load(content)
-    except SafetensorError as error:
+    except (SafetensorError, LookupError, TypeError, ValueError, AttributeError, MemoryError) as error:
+        raise damaged(path) from error
+
+
+def _parsed(path: Path, text: bytes) -> Any:
+    """Return what JSON says; that it was sealed does not mean that it can be read."""
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError) as error:
         raise damaged(path) from error
 
 

@@ -23,6 +23,7 @@ Arrays = dict[str, np.ndarray]
 Node = Any  # of JSON
 
 NUMBERS = {"b1", "i1", "i2", "i4", "i8", "u1", "u2", "u4", "u8", "f2", "f4", "f8"}
+LONGEST = 2**26  # characters of an array of strings
 COMPLEX = {"c8": "f4", "c16": "f8"}
 
 
@@ -33,7 +34,14 @@ def encode(tree: Any) -> tuple[Node, Arrays]:
 
 
 def decode(node: Node, arrays: Mapping[str, np.ndarray]) -> Any:
-    """Return the tree."""
+    """Return the tree; a ValueError tells of one that nobody has encoded, a LookupError of a type that is not known."""
+    try:
+        return _decoded(node, arrays)
+    except (KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise ValueError(f"this is no tree: {type(error).__name__}: {error}") from error
+
+
+def _decoded(node: Node, arrays: Mapping[str, np.ndarray]) -> Any:
     if isinstance(node, list):
         return _decoded_items(node, arrays)
     if not isinstance(node, dict):
@@ -134,11 +142,11 @@ KINDS: list[tuple[Any, Callable[[Any, str, Arrays], Node]]] = [
 
 
 def _decoded_items(nodes: Sequence[Node], arrays: Mapping[str, np.ndarray]) -> list[Any]:
-    return [decode(node, arrays) for node in nodes]
+    return [_decoded(node, arrays) for node in nodes]
 
 
 def _decoded_dict(nodes: Mapping[str, Node], arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
-    return {name: decode(node, arrays) for name, node in nodes.items()}
+    return {name: _decoded(node, arrays) for name, node in nodes.items()}
 
 
 def _decoded_array(name: str, arrays: Mapping[str, np.ndarray]) -> np.ndarray:
@@ -152,12 +160,15 @@ def _decoded_complex(kind: str) -> Callable[[str, Mapping[str, np.ndarray]], np.
 
 def _decoded_strings(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray]) -> np.ndarray:
     del arrays
-    return np.array(content["items"], dtype=f"<U{int(content['width'])}").reshape(content["shape"])
+    width, items = int(content["width"]), content["items"]
+    if not 0 <= width * len(items) <= LONGEST:
+        raise ValueError(f"{len(items)} strings of {width} characters are too many")
+    return np.array(items, dtype=f"<U{width}").reshape(content["shape"])
 
 
 def _decoded_ragged(nodes: Sequence[Node], arrays: Mapping[str, np.ndarray]) -> Ragged:
     values, counts = _decoded_items(nodes, arrays)
-    if np.any(counts < 0) or int(np.sum(counts)) != len(values):
+    if counts.ndim != 1 or counts.dtype.kind not in "iu" or np.any(counts < 0) or int(np.sum(counts)) != len(values):
         raise ValueError("the counts of a ragged array do not add up to its rows")
     return Ragged(values, counts)
 
@@ -169,7 +180,7 @@ def _decoded_batch(content: Mapping[str, Any], arrays: Mapping[str, np.ndarray])
 FORMS: dict[str, Callable[[Any, Mapping[str, np.ndarray]], Any]] = {
     "float": lambda text, arrays: float(text),  # noqa: ARG005
     "complex": lambda parts, arrays: complex(*_decoded_items(parts, arrays)),
-    "scalar": lambda node, arrays: decode(node, arrays)[()],
+    "scalar": lambda node, arrays: _decoded(node, arrays)[()],
     "tuple": lambda nodes, arrays: tuple(_decoded_items(nodes, arrays)),
     "dict": _decoded_dict,
     "array": _decoded_array,
