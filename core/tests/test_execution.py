@@ -234,7 +234,10 @@ def test_a_script_without_a_guard_learns_that_it_needs_one(tmp_path):
     done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     assert "RuntimeError: a worker process ended with exit status 1" in done.stderr
-    assert "__name__ == '__main__'" in done.stderr.rsplit("RuntimeError", 1)[1]
+    told = done.stderr.split("RuntimeError: a worker process")[1]
+    assert "__name__ == '__main__'" in told
+    assert "It had to say:" in told
+    assert "before the\ncurrent process has finished its bootstrapping" in told.replace("        ", "")
 
 
 @pytest.mark.skipif(not Path("/proc/net/tcp").exists(), reason="looks at /proc")

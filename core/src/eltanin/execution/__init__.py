@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
@@ -12,11 +12,12 @@ from typing import Any, ClassVar
 
 from threadpoolctl import ThreadpoolController
 
+from eltanin.errors import ConfigurationError
+from eltanin.execution.memory import can_limit, is_lack_of_memory, lack_of_memory
 from eltanin.protocols import Failure
+from eltanin.terms import FREELY, Results, Tasks, Terms
 
 Function = Callable[..., Any]
-Tasks = Sequence[tuple[Any, ...]]
-Results = Generator[tuple[int, Any], None, None]
 
 THREADS = ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS")
 
@@ -36,13 +37,26 @@ class Inline:
         """Refuse settings that have no meaning."""
         _check("threads", self.threads)
 
-    def run(self, function: Function, tasks: Tasks) -> Results:
-        """Yield (index, result) in order."""
+    def run(self, function: Function, tasks: Tasks, terms: Terms = FREELY) -> Results:
+        """Yield (index, result) in order; a task cannot be ended from within its own process, so limits are refused."""
+        for limit in ("seconds", "gigabytes"):
+            if (value := getattr(terms, limit)) is not None:
+                raise ConfigurationError(
+                    f"limits.{limit}={value:g}: executor=inline runs tasks in this process, where nothing could"
+                    " enforce it; choose executor=processes, or leave the limit out"
+                )
+        return self._results(function, tasks)
+
+    def _results(self, function: Function, tasks: Tasks) -> Results:
         for index, task in enumerate(tasks):
             try:
                 result = limited_call(self.threads, function, task)
             except SystemExit as end:  # a worker that ends is a failure, so it is one here too
                 result = Failure("crash", f"the task ended its process with exit status {end.code}")
+            except Exception as error:
+                if not is_lack_of_memory(error):
+                    raise
+                result = lack_of_memory(str(error), None)
             yield index, result
 
 
@@ -63,20 +77,27 @@ class Processes:
         _check("workers", self.workers)
         _check("threads", self.threads)
 
-    def run(self, function: Function, tasks: Tasks) -> Results:
-        """Yield (index, result) as tasks end, with a `Failure` for a task whose worker died.
+    def run(self, function: Function, tasks: Tasks, terms: Terms = FREELY) -> Results:
+        """Yield (index, result) as tasks end, with a `Failure` for a task whose worker died or broke its terms.
 
-        What a task raises is raised here. Tasks that still run then, or when the caller turns
-        away, are ended.
+        What a task raises is raised here, except for lack of memory. Tasks that still run then, or when
+        the caller turns away, are ended.
         """
-        from eltanin.execution import workers  # not before it is used: it costs a quick command 20 ms
+        if terms.gigabytes is not None and not can_limit():
+            raise ConfigurationError(
+                f"limits.gigabytes={terms.gigabytes:g}: {sys.platform} has no way to enforce it; leave the limit out"
+            )
+        return self._results(function, tasks, terms)
+
+    def _results(self, function: Function, tasks: Tasks, terms: Terms) -> Results:
+        from eltanin.execution import crew  # not before it is used: it costs a quick command 20 ms
 
         calls = [(limited_call, (self.threads, function, task)) for task in tasks]
-        crew = workers.hire(min(self.workers, len(tasks)))
+        workers = crew.hire(min(self.workers, len(tasks)))
         try:
-            yield from workers.work(crew, calls)
+            yield from crew.work(workers, calls, terms)
         finally:
-            workers.dismiss(crew)
+            crew.dismiss(workers)
 
 
 def _check(name: str, value: int) -> None:
