@@ -11,7 +11,7 @@ from eltanin import registry
 
 PARTS = Path(__file__).parent / "parts"
 TOYS = {
-    "eltanin.domain": {"toy": "toy_parts:Toy"},
+    "eltanin.domain": {"toy": "toy_parts:Toy", "lattice": "toy_parts:Lattice"},
     "eltanin.system": {"box": "toy_parts:Box"},
     "eltanin.explorer": {"walk": "toy_parts:Walk", "foreign": "toy_parts:Foreign"},
     "eltanin.selector": {"all": "toy_parts:Here"},

@@ -13,7 +13,7 @@ from eltanin.audits import Audit
 from eltanin.batch import Batch, Properties, fingerprints
 from eltanin.campaign import Campaign, Snapshot
 from eltanin.execution import Inline
-from eltanin.labelling import Labelling
+from eltanin.labelling.ask import Labelling
 from eltanin.protocols import Failure, Labels, Reason, Rng
 from eltanin.selectors import Everything, RandomChoice, TrustLevels
 
@@ -46,6 +46,12 @@ class Line:
 
     def different(self, x: Points) -> int:
         return len(x)
+
+    def flaws(self, x: Points) -> Mapping[int, Failure]:
+        return {int(i): Failure("nonfinite", "x is not finite") for i in np.flatnonzero(~np.isfinite(x.x))}
+
+    def trial(self, x: Points, ask: Any, rng: Rng) -> str:
+        return ""
 
     def refusals(self, x: Points, labels: Properties) -> Mapping[int, Failure]:
         bad = np.flatnonzero(~np.isfinite(labels.values["y"]))
@@ -116,10 +122,29 @@ class Evaluated:
 
 @dataclass(frozen=True)
 class Wrong(Fit):
-    """Members that agree perfectly and are wrong."""
+    """Members that all but agree, and are wrong."""
 
     def predictor(self, state: dict[str, Any]) -> Any:
-        return Evaluated(np.array([0.0, 0.0]))
+        return Evaluated(np.array([1e-6 * state["w"][-1], 0.0]))
+
+
+@dataclass(frozen=True)
+class Copied(Fit):
+    """Members that are copies of each other."""
+
+    def train(self, state: dict[str, Any], data: Any, rng: Rng) -> tuple[dict[str, Any], Mapping[str, float]]:
+        return super().train(state, data, np.random.default_rng(0))
+
+
+@dataclass(frozen=True)
+class Far:
+    """Labels y = sin(x), and a pool that the committee knows nothing of."""
+
+    def init(self, rng: Rng) -> dict[str, float]:
+        return {}
+
+    def explore(self, committee: Any, state: Any, feedback: Any, rng: Rng) -> tuple[Points, dict[str, float]]:
+        return Points(rng.uniform(50, 60, size=20) if committee else rng.uniform(-1, 1, size=8)), {}
 
 
 class Listener:
@@ -141,7 +166,7 @@ def campaign(**changes: Any) -> Campaign:
         "domain": line,
         "explorer": Wander(),
         "selector": TrustLevels(line, low=0.01, high=0.5, budget=10),
-        "labelling": Labelling(Sine(), line.wanted, executor, 0, None, line.refusals),
+        "labelling": Labelling(line, Sine(), executor, 0, None),
         "model": Fit(),
         "executor": executor,
         "audit": Audit(tolerance=0.05),
@@ -193,10 +218,25 @@ def test_a_round_is_a_function_of_its_snapshot() -> None:
     assert all(np.array_equal(a["w"], b["w"]) for a, b in zip(direct.models, again.models, strict=True))
 
 
-def test_a_committee_that_agrees_and_is_wrong_never_converges() -> None:
+def test_a_committee_that_agrees_and_is_wrong_never_converges_and_is_told_so() -> None:
     end = run(campaign(model=Wrong()), 12)
+    assert end.status == "failed"
+    assert "it is wrong where it agrees" in end.stop_reason
+    assert end.spent["exams"] == 3
+
+
+def test_copies_of_one_member_call_nothing_accurate() -> None:
+    listener = Listener()
+    end = run(campaign(model=Copied(), hooks=listener), 4)
     assert end.status == "running"
-    assert end.spent["exams"] >= 2
+    assert all(record["accurate"] == record["audited"] == 0 for record in listener.records)
+    assert end.spent["exams"] == 0
+
+
+def test_a_pool_that_is_all_rejected_is_told_of() -> None:
+    end = run(campaign(explorer=Far()), 12)
+    assert (end.status, end.round) == ("failed", 4)
+    assert "rejected all 20 samples" in end.stop_reason
 
 
 def test_one_member_calls_nothing_accurate() -> None:
@@ -214,20 +254,34 @@ def test_labels_stay_within_their_budget() -> None:
 
 
 def test_failed_labels_are_counted_and_never_learned_from() -> None:
-    line = Line()
-    labelling = Labelling(Sine(reach=0.5), line.wanted, Inline(), 0, None, line.refusals)
+    labelling = Labelling(Line(), Sine(reach=0.5), Inline(), 0, None)
     listener = Listener()
     end = run(campaign(labelling=labelling, hooks=listener), 3)
     assert np.abs(end.data.configurations.x).max() <= 0.5
     assert end.spent["failed"] == sum(record["failed"].get("unconverged", 0) for record in listener.records) > 0
 
 
-def test_a_labeler_that_always_fails_ends_the_campaign() -> None:
-    line = Line()
-    labelling = Labelling(Sine(reach=-1.0), line.wanted, Inline(), 0, None, line.refusals)
+def test_a_labeler_that_always_fails_ends_the_campaign_with_the_reason() -> None:
+    labelling = Labelling(Line(), Sine(reach=-1.0), Inline(), 0, None)
     end = run(campaign(labelling=labelling), 3)
-    assert end.status == "failed"
-    assert "label" in end.stop_reason
+    assert (end.status, end.round) == ("failed", 1)
+    assert "all 8 that were asked for failed (8 unconverged)" in end.stop_reason
+    far = Labelling(Line(), Sine(reach=1.0), Inline(), 0, None)
+    end = run(campaign(labelling=far, explorer=Far(), selector=RandomChoice(Line(), budget=3), audit=Audit()), 12)
+    assert (end.status, end.round) == ("failed", 4)
+    assert "3 rounds on end taught nothing: all 3 that were asked for failed" in end.stop_reason
+
+
+def test_flawed_configurations_are_never_asked_for() -> None:
+    class Torn(Wander):
+        def explore(self, *args: Any) -> Any:
+            pool, state = super().explore(*args)
+            return replace(pool, x=np.where(np.arange(len(pool)) % 2, np.nan, pool.x)), state
+
+    listener = Listener()
+    end = run(campaign(explorer=Torn(), selector=RandomChoice(Line(), budget=10), hooks=listener, audit=Audit()), 3)
+    assert end.spent["flawed"] > 0 == end.spent["failed"]
+    assert np.isfinite(end.data.configurations.x).all()
 
 
 @pytest.mark.parametrize(("memory", "rows"), [("latest", 10), ("2", 20)])

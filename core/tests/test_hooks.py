@@ -34,7 +34,7 @@ def test_an_observer_hears_what_it_asks_for_marked_or_not():
     listener = Listener()
     hook = hooks.relay([listener])
     hook.stage_started(round=3, stage="label", tasks=5)
-    hook.labels_failed(round=3, failures=[Failure("crash", "gone")])
+    hook.labels_failed(round=3, failures=[Failure("crash", "gone")], keys=["0a"])
     hook.round_finished(record={"round": 3})
     assert listener.heard == [("failed", ["crash"]), ("round", 3)]
 

@@ -13,16 +13,33 @@ import pytest
 from eltanin.batch import Properties, Ragged
 from eltanin.errors import EltaninError
 from eltanin.execution import Inline, Processes
-from eltanin.labelling import Labelling
+from eltanin.labelling.ask import Labelling
+from eltanin.labelling.patience import LabelerBroken, Limits
 from eltanin.protocols import Failure, Labels
 from eltanin.store import IntegrityError, LabelStore
+from eltanin.terms import FREELY
 
 TOYS = Path(__file__).parent / "toys"
 sys.path.append(str(TOYS))
 from toy_faults import same  # noqa: E402
-from toy_tasks import EXITS, GOOD, KILLS, NAN, NOISY, UNCONVERGED, Points, Springs, not_finite, points  # noqa: E402
-
-WANTED = frozenset({"energy", "forces"})
+from toy_tasks import (  # noqa: E402
+    ADMITS,
+    DIES_ONCE,
+    EXITS,
+    FLAWED,
+    GOOD,
+    KILLS,
+    NAN,
+    NOISY,
+    OTHERWISE,
+    RAISES,
+    SLEEPS,
+    UNCONVERGED,
+    Points,
+    PointsDomain,
+    Springs,
+    points,
+)
 
 
 @pytest.fixture
@@ -36,8 +53,22 @@ def log(tmp_path):
     return tmp_path / "calls"
 
 
-def labelling(store, labeler=None, executor=None, seed=0):
-    return Labelling(labeler or Springs(), WANTED, executor or Inline(), seed, store, not_finite)
+def labelling(store, labeler=None, executor=None, seed=0, domain=None, **limits):
+    domain = domain or PointsDomain()
+    return Labelling(domain, labeler or Springs(), executor or Inline(), seed, store, Limits(**limits))
+
+
+class Ear:
+    """Listens to labels, and writes their answers down."""
+
+    def __init__(self, heard):
+        self.heard = heard
+
+    def answered(self, key, answer):
+        self.heard.append(answer)
+
+    def awaited(self, labels, holder):
+        assert "process" in holder
 
 
 def calls(log):
@@ -83,13 +114,13 @@ def test_a_label_is_made_once(store, log):
 def test_configurations_that_come_twice_are_asked_once(store, log):
     x = Points.concatenate([points(GOOD, GOOD), points(GOOD, GOOD), points(GOOD, GOOD)[:1]])
     heard = []
-    asked = labelling(store, Springs(log=str(log))).ask(x, {}, lambda: heard.append(calls(log)))
+    asked = labelling(store, Springs(log=str(log))).ask(x, {}, Ear(heard))
     assert calls(log) == 2
     assert len(heard) == 5
     assert asked.cached == 0
     energy = asked.labels.values.values["energy"]
     np.testing.assert_array_equal(energy, energy[[0, 1, 0, 1, 0]])
-    assert labelling(store, Springs(log=str(log))).ask(x, {}, lambda: heard.append(0)).cached == 5
+    assert labelling(store, Springs(log=str(log))).ask(x, {}, Ear(heard)).cached == 5
     assert len(heard) == 10
 
 
@@ -117,21 +148,137 @@ def test_what_no_model_may_learn_is_not_kept_as_a_label(store, log):
     assert sorted(row["kind"] for row in store.rows()) == ["", "nonfinite", "unconverged"]
 
 
-def test_failures_are_tried_again_when_asked_for(store, log):
-    x = points(GOOD, UNCONVERGED)
-    labelling(store, Springs(log=str(log))).ask(x, {})
-    with LabelStore(store.root, retry_failures=True) as eager:
-        labelling(eager, Springs(log=str(log))).ask(x, {})
-    assert calls(log) == 3
-
-
-def test_a_configuration_that_kills_workers_costs_its_own_label_three_times(store, log):
+def test_a_configuration_that_kills_workers_is_asked_three_times_and_never_again(store, log):
     x = points(GOOD, KILLS, GOOD, EXITS)
-    for attempt in range(1, 5):
+    for _ in range(2):
         asked = labelling(store, Springs(log=str(log)), Processes(2)).ask(x, {})
         assert {row: f.kind for row, f in asked.labels.failures.items()} == {1: "crash", 3: "crash"}
         assert asked.known.tolist() == [0, 2]
-        assert calls(log) == 2 + 2 * min(attempt, 3)
+        assert calls(log) == 2 + 2 * 3
+
+
+def test_what_an_accident_took_is_asked_again_at_once(store, log):
+    asked = labelling(store, Springs(log=str(log)), Processes(1)).ask(points(GOOD, DIES_ONCE), {})
+    assert not asked.labels.failures
+    assert calls(log) == 3
+    assert [row["kind"] for row in store.rows() if row["attempt"]] == ["crash"]
+
+
+def test_a_label_that_takes_too_long_has_twice_as_long_and_then_no_more(store):
+    begun = time.monotonic()
+    asked = labelling(store, executor=Processes(2), seconds=0.5).ask(points(SLEEPS, GOOD), {})
+    assert [f.kind for f in asked.labels.failures.values()] == ["timeout"]
+    assert asked.known.tolist() == [1]
+    assert 1.5 <= time.monotonic() - begun < 30
+    assert [row["attempt"] for row in store.rows() if row["kind"] == "timeout"] == [1, 2]
+
+
+def test_a_flawed_configuration_costs_nothing_and_is_told_of(store, log):
+    heard = []
+    for kept in (store, None):
+        x = points(FLAWED, GOOD, FLAWED, GOOD)
+        asked = labelling(kept, Springs(log=str(log))).ask(x, {}, Ear(heard))
+        assert asked.flawed == 2
+        assert {row: f.message for row, f in asked.labels.failures.items()} == {0: "flawed", 2: "flawed"}
+        expected = [0.5 * np.sum(row**2) for row in x.positions.rows()]
+        np.testing.assert_array_equal(asked.labels.values.values["energy"][[1, 3]], np.array(expected)[[1, 3]])
+    assert calls(log) == 4
+    assert len(store.rows()) == 2
+    assert sum(isinstance(answer, Failure) for answer in heard) == 4
+    everything = labelling(None).ask(points(FLAWED, FLAWED), {})
+    assert (len(everything.labels.values), everything.flawed) == (2, 2)
+
+
+def test_what_a_labeler_admits_is_no_label(store):
+    asked = labelling(store).ask(points(ADMITS, GOOD), {})
+    assert asked.labels.failures[0].kind == "unconverged"
+    assert '"steps": 7' in asked.labels.failures[0].message
+
+
+def test_labels_of_one_method_say_the_same_of_how_they_were_made(store):
+    asked = labelling(store).ask(points(GOOD, OTHERWISE, GOOD), {})
+    assert {row: f.kind for row, f in asked.labels.failures.items()} == {1: "method"}
+    assert "other springs" in asked.labels.failures[1].message
+    elsewhere = labelling(store).ask(points(OTHERWISE, first=5), {})  # the first one said so, whoever asks
+    assert [f.kind for f in elsewhere.labels.failures.values()] == ["method"]
+
+
+@dataclass(frozen=True)
+class Reads:
+    """Returns what a file says."""
+
+    domain: ClassVar[str] = "toy"
+    revision: ClassVar[int] = 1
+    file: str = "energy.txt"
+
+    def label(self, x: Any, wanted: frozenset[str], rng: np.random.Generator) -> Labels[Properties]:
+        return Labels(Properties.of(energy=np.full(len(x), float(Path(self.file).read_text()))), {})
+
+
+def test_a_method_that_changes_under_way_is_refused_and_named(store, tmp_path):
+    file = tmp_path / "energy.txt"
+    file.write_text("1.0")
+    asking = labelling(store, Reads(str(file)))
+    assert asking.ask(points(GOOD), {}).labels.values.values["energy"].tolist() == [1.0]
+    file.write_text("2.0")
+    with pytest.raises(EltaninError, match=r"labeler\.file"):
+        asking.ask(points(GOOD, first=1), {})
+    assert labelling(store, Reads(str(file))).ask(points(GOOD), {}).labels.values.values["energy"].tolist() == [2.0]
+
+
+def test_three_failures_alike_before_any_label_end_the_asking(store, log):
+    with pytest.raises(LabelerBroken, match=r"3 failed in the same way; .*ZeroDivisionError: a bug.*elt repeat RUN"):
+        labelling(store, Springs(log=str(log))).ask(points(*[RAISES] * 20), {})
+    assert calls(log) == 3
+
+
+def test_a_labeler_that_fails_too_often_is_not_asked_on(store, log):
+    moods = [GOOD, *[UNCONVERGED, NAN] * 20]
+    with pytest.raises(LabelerBroken, match=r"11 of 12 labels failed, limits.failed=0.5"):
+        labelling(store, Springs(log=str(log))).ask(points(*moods), {})
+    assert calls(log) == 12
+    asked = labelling(store, Springs(log=str(log)), failed=1.0).ask(points(*moods), {})
+    assert len(asked.labels.failures) == 40
+
+
+def test_what_failed_before_in_the_campaign_counts(store):
+    x = points(GOOD, UNCONVERGED)
+    with pytest.raises(LabelerBroken, match="31 of 51"):
+        labelling(store).ask(x, {}, spent={"labelled": 19, "failed": 30})
+
+
+def test_a_labeler_on_trial_is_believed_or_not(store):
+    rng = np.random.default_rng(0)
+    labelling(store).trial(points(GOOD), rng)
+    with pytest.raises(LabelerBroken, match="not to be believed: forces of the wrong sign"):
+        labelling(store, domain=PointsDomain("forces of the wrong sign")).trial(points(GOOD), rng)
+
+
+class Careless(Inline):
+    """An executor that loses some results, repeats others, and returns them out of order."""
+
+    def run(self, function, tasks, terms=FREELY):
+        done = list(super().run(function, tasks, terms))
+        yield from reversed(done[1:])
+        yield from done[1:]
+
+
+def test_an_executor_may_lose_repeat_and_reorder(store, log):
+    x = points(*[NOISY] * 6)
+    with LabelStore(store.root.parent / "plain") as other:
+        expected = labelling(other).ask(x, {}).labels.values
+    asked = labelling(store, Springs(log=str(log)), Careless()).ask(x, {})
+    assert same(asked.labels.values, expected)
+    assert calls(log) == 6  # what was lost was in the store
+
+
+def test_two_that_want_the_same_labels_pay_for_them_once(tmp_path, log):
+    script = tmp_path / "campaign.py"
+    script.write_text(CAMPAIGN.format(toys=str(TOYS), log=str(log), root=str(tmp_path / "store")))
+    both = [subprocess.Popen([sys.executable, str(script)], stdout=subprocess.PIPE, text=True) for _ in range(2)]
+    for process in both:
+        assert "done" in process.communicate(timeout=120)[0]
+    assert calls(log) == 40
 
 
 def test_when_every_label_fails_there_are_as_many_rows(store):
@@ -151,10 +298,8 @@ def test_nothing_asked_is_nothing_answered(store):
 def test_without_a_store_all_are_asked_in_one_task(log):
     heard = []
     x = points(*[NOISY] * 20, NAN, UNCONVERGED)
-    one, again, other = (
-        labelling(None, Springs(log=str(log)), seed=seed).ask(x, {}, lambda: heard.append(1)) for seed in (0, 0, 1)
-    )
-    assert len(heard) == 3
+    one, again, other = (labelling(None, Springs(log=str(log)), seed=seed).ask(x, {}, Ear(heard)) for seed in (0, 0, 1))
+    assert len(heard) == 6  # the failures: labels are as many as were asked for
     assert calls(log) == 66
     assert set(one.labels.failures) == {20, 21}
     assert same(one.labels, again.labels)
@@ -170,7 +315,7 @@ def test_without_a_store_a_killed_worker_costs_the_batch():
 def test_how_a_label_was_made_is_kept_beside_it(store):
     asked = labelling(store, Springs(delay=0.01)).ask(points(GOOD), {"run": "copper", "round": 4})
     record = store.get(asked.keys)[asked.keys[0]]
-    assert record.origin == {"run": "copper", "round": 4}
+    assert record.origin == {"run": "copper", "round": 4, "evidence": {"round": 0}}
     assert record.method["settings"] == {"stiffness": 1.0}
     assert 0.01 <= record.seconds < 1
     assert abs(record.created - time.time()) < 60
@@ -180,13 +325,14 @@ def test_how_a_label_was_made_is_kept_beside_it(store):
 def test_what_came_before_an_interruption_is_kept(store, log):
     x, heard = points(*[GOOD] * 8), []
 
-    def interrupt():
-        heard.append(1)
-        if len(heard) == 3:
-            raise KeyboardInterrupt
+    class Interrupting(Ear):
+        def answered(self, key, answer):
+            super().answered(key, answer)
+            if len(heard) == 3:
+                raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        labelling(store, Springs(log=str(log)), Processes(2)).ask(x, {}, interrupt)
+        labelling(store, Springs(log=str(log)), Processes(2)).ask(x, {}, Interrupting(heard))
     assert len(store.rows()) >= 3
     assert labelling(store, Springs(log=str(log)), Processes(2)).ask(x, {}).cached >= 3
     assert calls(log) <= 8 + 2
@@ -194,7 +340,7 @@ def test_what_came_before_an_interruption_is_kept(store, log):
 
 def test_damage_in_the_store_stops_the_asking_and_names_the_file(store):
     labelling(store).ask(points(GOOD), {})
-    (path,) = store.objects.rglob("*.safetensors")
+    (path,) = store.objects.files()
     path.write_bytes(path.read_bytes()[:-1])
     with pytest.raises(IntegrityError, match=path.name):
         labelling(store).ask(points(GOOD), {})
@@ -220,16 +366,17 @@ class Strange:
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_a_labeler_that_returns_other_rows_is_named(store, kept):
-    with pytest.raises(EltaninError, match=r"Strange was asked for 1 labels and returned 2"):
-        labelling(store if kept else None, Strange()).ask(points(GOOD), {})
+def test_a_labeler_that_returns_other_rows_is_told_so(store, kept):
+    asked = labelling(store if kept else None, Strange()).ask(points(GOOD), {})
+    assert asked.labels.failures[0].kind == "shape"
+    assert "asked for 1 labels and returned 2" in asked.labels.failures[0].message
 
 
 @pytest.mark.parametrize("kept", [True, False])
-def test_a_bug_in_a_labeler_is_no_failed_label(store, kept):
-    with pytest.raises(ZeroDivisionError, match="a bug"):
-        labelling(store if kept else None, Strange("bug")).ask(points(GOOD), {})
-    assert store.rows() == []
+def test_a_bug_in_a_labeler_fails_its_label_and_shows_where(store, kept):
+    asked = labelling(store if kept else None, Strange("bug")).ask(points(GOOD), {})
+    assert asked.labels.failures[0][:2] == ("error", "ZeroDivisionError: a bug")
+    assert 'raise ZeroDivisionError("a bug")' in asked.labels.failures[0].output
 
 
 def test_labels_of_any_library_are_arrays_of_the_host_from_the_first_time_on(store):
@@ -246,11 +393,11 @@ sys.path[:0] = [{toys!r}]
 from pathlib import Path
 from toy_tasks import *
 from eltanin.execution import Processes
-from eltanin.labelling import Labelling
+from eltanin.labelling.ask import Labelling
 from eltanin.store import LabelStore
 if __name__ == "__main__":
-    wanted, labeler = frozenset({{"energy", "forces"}}), Springs(log={log!r}, delay=0.01)
-    labelling = Labelling(labeler, wanted, Processes(2), 0, LabelStore(Path({root!r})), not_finite)
+    labeler = Springs(log={log!r}, delay=0.01)
+    labelling = Labelling(PointsDomain(), labeler, Processes(2), 0, LabelStore(Path({root!r})))
     print("ready", flush=True)
     labelling.ask(points(*[GOOD] * 40), {{}})
     print("done", flush=True)

@@ -33,6 +33,7 @@ from eltanin.report import (
     write_report,
 )
 from eltanin.report import rounds as rounds_section
+from eltanin.store import lines
 
 
 @dataclass(frozen=True)
@@ -112,8 +113,13 @@ def simulated(path: Path, n: int = 3, members: int = 4, validation: bool = True,
     summary = {"status": status, "stop_reason": "told <so>", "command": "elt run seed=5", "validation": {}}
     return SimpleNamespace(
         path=path, config=config, plugins={"model=line": "eltanin-line 0.1.0"}, rounds=rounds, summary=summary,
-        data=dataset(60, members) if n else None, pools=pools, validation=None, domain=Line(),
+        data=dataset(60, members) if n else None, pools=pools, validation=None, domain=Line(), damaged=[],
     )  # fmt: skip
+
+
+def log(folder, *told):
+    for failure in told:
+        lines.append(folder / failures.FILE, {"round": 1, **failure._asdict(), "key": "0a" * 32})
 
 
 def titles(page):
@@ -159,10 +165,7 @@ def test_a_page_shows_what_there_is_and_no_more(tmp_path, case, missing):
 
 def test_a_page_needs_nothing_else_and_runs_nothing(tmp_path):
     run = simulated(tmp_path)
-    failures.FailureLog().labels_failed(round=1, failures=[])  # without a folder it stays silent
-    log = failures.FailureLog()
-    log.campaign_started(folder=tmp_path)
-    log.labels_failed(round=1, failures=[Failure("unconverged", "<script>alert(1)</script> & more")])
+    log(tmp_path, Failure("unconverged", "<script>alert(1)</script> & more"))
     page = write_report(run).read_text()
     assert "<script" not in page
     assert "&lt;script&gt;alert(1)&lt;/script&gt; &amp; more" in page
@@ -374,19 +377,25 @@ def test_few_of_many_are_spread_evenly():
 
 def test_failures_are_told_by_kind_with_their_messages(tmp_path):
     run = simulated(tmp_path, n=6)
-    log = failures.FailureLog()
-    log.campaign_started(folder=tmp_path)
-    told = [Failure("unconverged", f"after {n} cycles") for n in (100, 100, 200, 300, 400)]
-    log.labels_failed(round=1, failures=told)
+    log(tmp_path, *(Failure("unconverged", f"after {n} cycles") for n in (100, 100, 200, 300, 400)))
     with (tmp_path / failures.FILE).open("a") as file:
         file.write(json.dumps({"round": 2})[:-3])  # as a sudden death leaves it
     section = failures.section(run)
-    assert section.tables[0].rows == [["unconverged", "3", "after 100 cycles\nafter 200 cycles\nafter 300 cycles"]]
+    said = "after 100 cycles\nafter 200 cycles\nafter 300 cycles"
+    assert section.tables[0].rows == [["unconverged", "3", said, f"elt repeat {tmp_path} {'0a' * 6}"]]
     assert section.words.startswith("3 labels of 123 asked for failed (2.44 %).")
 
 
 def test_failures_without_a_log_are_counted_still(tmp_path):
-    assert failures.section(simulated(tmp_path)).tables[0].rows == [["unconverged", "1", "–"]]
+    assert failures.section(simulated(tmp_path)).tables[0].rows == [["unconverged", "1", "–", "–"]]
+
+
+def test_what_is_damaged_is_told_and_nothing_where_all_is_whole(tmp_path):
+    run = simulated(tmp_path)
+    run.damaged = ["rounds.jsonl: <2> lines"]
+    page = write_report(run).read_text()
+    assert "Damaged files" in titles(page)
+    assert "rounds.jsonl: &lt;2&gt; lines" in page
 
 
 def test_the_model_card_says_where_it_was_explored(tmp_path):

@@ -2,7 +2,8 @@
 
 import pytest
 
-from eltanin.conf.vet import vet
+from eltanin.conf import stored
+from eltanin.conf.vet import vet, vet_stored
 from eltanin.errors import ConfigurationError
 
 SAID = [
@@ -34,14 +35,62 @@ SAID = [
     "--exp=config.pickle",
     "--config-path=here",
     "-cp",
+    "data=${oc.env:HOME}",
+    "data=${oc.env:AWS_SECRET_ACCESS_KEY,none}",
+    "data=${oc.decode:text}",
+    "data=${oc.create:text}",
+    "data=${oc.dict.keys:labeler}",
+    "data='${oc.${memory}:HOME}'",
+    "data=before${oc.env:HOME}after",
+    "data=${hydra:runtime.cwd}",
+    "data=${now:%Y}",
+    "labeler.table={x:${oc.env:HOME}}",
+    "hydra.run.dir=${oc.env:HOME}/x",
+    "+hydra.job.env_copy=[AWS_SECRET_ACCESS_KEY]",
+    "hydra.job.name=../../elt",
+    "hydra.job.name=/tmp/elt",
+    "hydra.output_subdir=../../elsewhere",
+    "+labeler._args_=[1]",
+    "+labeler._recursive_=false",
+    "+labeler._execution_whitelist_=[os]",
+]
+
+SECRETS = [
+    "+labeler.password=hunter2",
+    "+labeler.token=hunter2",
+    "+labeler.api_key=hunter2",
+    "+labeler.APIKEY=hunter2",
+    "+labeler.aws_secret_access_key=hunter2",
+    "+labeler.deep={inner:[{client_secret:hunter2}]}",
+    "+labeler.credentials={user:me,passwd:hunter2}",
+    "data=https://me:hunter2@host/data",
+    "store=postgresql://me:hunter2@host/labels",
 ]
 
 
 @pytest.mark.parametrize("said", SAID)
-def test_what_names_objects_or_files_is_refused(compose, said):
+def test_what_names_objects_or_files_is_refused(compose, said, monkeypatch):
+    monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "hunter2")
     with pytest.raises(ConfigurationError, match="refused, for ") as caught:
         compose(said)
     assert caught.value.exit_code == 2
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("said", SECRETS)
+def test_secrets_are_refused_and_not_repeated(compose, said):
+    with pytest.raises(ConfigurationError, match="refused, for run folders are there to be shown") as caught:
+        compose(said)
+    assert "hunter2" not in str(caught.value)
+
+
+@pytest.mark.parametrize("said", ["+labeler.table.tokens=3", "+labeler.table.secretary=3", "+labeler.table.keys=3"])
+def test_a_name_that_only_sounds_like_a_secret(compose, said):
+    if "tokens" in said:
+        with pytest.raises(ConfigurationError, match="no secrets"):
+            compose(said)
+    else:
+        assert compose(said)["seed"] == 7
 
 
 @pytest.mark.parametrize(
@@ -105,6 +154,49 @@ def test_rules_for_hydras_own_settings(hydra, at):
     with pytest.raises(ConfigurationError) as caught:
         vet({"seed": 1, "hydra": hydra}, lambda: {"known.Launcher"})
     assert str(caught.value).startswith(f"{at}=")
+
+
+@pytest.mark.parametrize(
+    ("config", "at"),
+    [
+        ({"labeler": {"_target_": "os.system"}}, "labeler._target_"),
+        ({"model": {"deep": [{"_partial_": True}]}}, "model.deep.0._partial_"),
+        ({"data": "${oc.env:HOME}"}, "data"),
+        ({"data": "${seed}"}, "data"),
+        ({"parts": ["a", "b${seed}"]}, "parts.1"),
+        ({"table": {"${oc.env:HOME}": 1, "x": "${oc.env:HOME}"}}, "table.x"),
+        ({"store": "postgresql://me:hunter2@host"}, "store"),
+        ({"labeler": {"password": "hunter2"}}, "labeler.password"),
+    ],
+)
+def test_rules_for_stored_settings(config, at):
+    with pytest.raises(ConfigurationError, match="refused, for ") as caught:
+        vet_stored(config)
+    assert str(caught.value).startswith(f"{at}=")
+    assert "hunter2" not in str(caught.value)
+
+
+def test_stored_settings_that_are_values_pass():
+    vet_stored({"seed": 1, "data": "~/data", "parts": ["a", "$b"], "nested": {"x": None, "y": 1.5}})
+
+
+def test_yaml_that_is_data_is_read_and_nothing_else(tmp_path):
+    path = tmp_path / "config.yaml"
+    path.write_text("seed: 1\nrate: 1e-3\nwhere: ${seed}\n")
+    assert stored.load(path) == {"seed": 1, "rate": 1e-3, "where": "${seed}"}
+    for text in (
+        "!!python/object/apply:os.system [x]\n",
+        "x: !!python/name:os.system\n",
+        "a: &a [1]\nb: *a\n",
+        "x: " + "[" * 200 + "]" * 200,
+        "- 1\n",
+        "#" * 2**20 + "#",
+        "a: 1\na: 2\n",
+        "a: [\n",
+    ):
+        path.write_text(text)
+        with pytest.raises(ConfigurationError, match=r"config\.yaml cannot be read: .*(Restore|write it anew)"):
+            stored.load(path)
 
 
 def test_known_launchers_may_be_named():

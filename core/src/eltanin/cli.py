@@ -23,7 +23,7 @@ examples:
 exit codes:
   0 done; 2 the configuration is wrong and nothing was spent; 75 stopped in order, resume it; 1 anything else
 """
-COMMANDS = ["run", "resume", "plugins", "show", "report", "evaluate", "predict"]
+COMMANDS = ["run", "resume", "plugins", "show", "report", "evaluate", "predict", "export", "import", "repeat", "store"]
 COMPLETION = ("-sc", "--shell-completion")
 
 
@@ -46,6 +46,10 @@ def dispatch(arguments: Sequence[str]) -> int:
         from eltanin.compose import run
 
         return run(rest)
+    if first == "store":
+        from eltanin.store import command
+
+        return command.run(rest)
     if first in COMPLETION:
         from eltanin.compose import complete
 
@@ -61,6 +65,7 @@ def parser() -> ArgumentParser:
     top.add_argument("--version", action="version", version=f"eltanin-core {version('eltanin-core')}")
     commands = top.add_subparsers(title="commands", metavar="COMMAND", dest="command", required=True)
     commands.add_parser("run", help="run one campaign, or with -m a sweep of them")
+    commands.add_parser("store", help="list, verify, export, merge and mend what labels are kept")
 
     def command(name: str, about: str, *paths: str) -> ArgumentParser:
         one = commands.add_parser(name, help=about, description=about)
@@ -78,6 +83,18 @@ def parser() -> ArgumentParser:
     command("evaluate", "measure the errors of a trained model on labelled data", "RUN", "DATA")
     predicting = command("predict", "predict for the configurations of a file", "RUN", "STRUCTURES")
     predicting.add_argument("-o", "--output", metavar="FILE", type=Path, help="if not STRUCTURES.predicted")
+    exporting = command("export", "write a trained member in the form of another program", "RUN")
+    exporting.add_argument("-o", "--output", metavar="FILE", type=Path, help="if not RUN with the form's suffix")
+    exporting.add_argument("--member", metavar="N", default="0", help="which one, or all; if not the first")
+    importing = command("import", "make a folder of a model that another program trained", "FILE")
+    importing.add_argument("-o", "--output", metavar="MODEL", type=Path, help="if not FILE without its suffix")
+    for one, required in ((exporting, True), (importing, False)):
+        one.add_argument("--format", metavar="NAME", required=required, help="`elt show exporter` lists them")
+        about = "`elt show exporter NAME` lists them; as often as needed"
+        one.add_argument("--set", dest="settings", metavar="SETTING=VALUE", action="append", default=[], help=about)
+    repeating = command("repeat", "ask for one label of a run again, here, and say where it differs", "RUN")
+    repeating.add_argument("key", metavar="KEY", help="of the label, or how it begins: failures.jsonl has them")
+    repeating.add_argument("--keep", action="store_true", help="keep what comes out in the store")
     return top
 
 
@@ -89,15 +106,21 @@ def carry_out(chosen: Namespace) -> int:
         shown = show.show(chosen.role, chosen.name) if chosen.command == "show" else show.installed(chosen.json)
         print(shown)  # noqa: T201
         return 0
-    from eltanin.run import driver
+    from eltanin.run import driver, exporting, finished, importing, repeat
 
     match chosen.command:
         case "resume":
             return driver.resume(chosen.run)
         case "report":
-            return driver.report(chosen.run)
+            return finished.report(chosen.run)
         case "evaluate":
-            return driver.evaluate(chosen.run, chosen.data)
+            return finished.evaluate(chosen.run, chosen.data)
+        case "export":
+            return exporting.export(chosen.run, chosen.format, chosen.output, chosen.member, chosen.settings)
+        case "import":
+            return importing.import_model(chosen.file, chosen.output, chosen.format, chosen.settings)
+        case "repeat":
+            return repeat.repeat(chosen.run, chosen.key, chosen.keep)
         case _:
             given: Path = chosen.structures
-            return driver.predict(chosen.run, given, chosen.output or Path(f"{given.stem}.predicted{given.suffix}"))
+            return finished.predict(chosen.run, given, chosen.output or Path(f"{given.stem}.predicted{given.suffix}"))

@@ -7,6 +7,7 @@ import sys
 import traceback
 from collections.abc import Mapping, Sequence
 from enum import Enum
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, cast
 
@@ -19,18 +20,20 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import OmegaConfBaseException
 
-from eltanin.conf import presets, sources
+from eltanin.conf import places, presets, sources, stored
 from eltanin.conf.explain import explain
 from eltanin.conf.fitting import fit
-from eltanin.conf.vet import vet
+from eltanin.conf.places import Ended
+from eltanin.conf.vet import vet, vet_stored
 from eltanin.errors import ConfigurationError, EltaninError
-from eltanin.parts.build import build
+from eltanin.parts.build import build, with_domain
 from eltanin.parts.settings import Run
 from eltanin.registry import groups
 
 STOPPED = 75
 NEW = tuple(map(int, hydra.__version__.split(".")[:2])) >= (1, 4)
 OPTIONS: dict[str, Any] = {"execution_whitelist": ()} if NEW else {"version_base": "1.3"}
+UNREADABLE = "The command line, or a preset, says something that Hydra cannot read."
 CLOSED = ("--e", "--config-p", "-cp", "hydra.searchpath", "+hydra.searchpath", "++hydra.searchpath")
 
 
@@ -38,19 +41,9 @@ class Refused(ConfigurationError, ConfigCompositionException):
     """A configuration error in the shape that Hydra's own parts (tab completion) understand."""
 
 
-class Ended(EltaninError):
-    """A job of a sweep ended otherwise than well, and has said so itself."""
-
-    def __init__(self, exit_code: int) -> None:
-        super().__init__(exit_code)
-        self.exit_code = exit_code
-
-    def __str__(self) -> str:
-        return "not every job of the sweep ended well: see what was said of each above"
-
-
 def restore(config: Mapping[str, Any]) -> tuple[Run, dict[str, str]]:
     """Return the run of a plain configuration, and the distributions that its components came from."""
+    vet_stored(config)
     return build(Run, config)
 
 
@@ -86,6 +79,8 @@ def handed_to_hydra() -> int:
         hydra.main(config_path="pkg://eltanin.conf", config_name="config", **OPTIONS)(task)()
     except (HydraException, OmegaConfBaseException) as error:
         raise error if isinstance(error, EltaninError) else ConfigurationError(explain(error)) from error
+    except (OSError, ValueError, TypeError, AssertionError, RecursionError) as error:  # Hydra's: `task` lets none out
+        raise ConfigurationError(f"{error or type(error).__name__}. {UNREADABLE}") from error
     return 0
 
 
@@ -103,11 +98,23 @@ def readable(arguments: Sequence[str]) -> list[str]:
     for one in arguments:
         if one.startswith(CLOSED):
             raise ConfigurationError(f"{one}: refused, for it can make Hydra run code; use --config-dir=FOLDER.")
+        if one.startswith("="):
+            raise ConfigurationError(f"{one} sets nothing: write KEY=VALUE.")
+    for folder in folders_of(arguments):
+        for path in sorted(folder.rglob("*.yaml")):
+            stored.check(path)
     told = [emptied(one) for one in arguments]
     for at, one in enumerate(told):
         if one in ("--info", "-i") and (at + 1 == len(told) or "=" in told[at + 1]):
             told[at] = "--info=all"
     return sorted(told, key=lambda one: not one.startswith("-") and ("=" in one or one[:1] == "~"))
+
+
+def folders_of(arguments: Sequence[str]) -> list[Path]:
+    """Return the folders of presets that a command line names: whoever wrote them may be a stranger."""
+    flags = ("--config-dir", "-cd")
+    after = [then for one, then in pairwise(arguments) if one in flags]
+    return [Path(one) for one in (*after, *(a.partition("=")[2] for a in arguments if a.startswith("--config-dir=")))]
 
 
 def emptied(override: str) -> str:
@@ -140,16 +147,22 @@ def attempt(composed: DictConfig, folder: Path) -> int:
 
 
 def start(composed: DictConfig, folder: Path) -> int:
-    """Build the run, and start it in a folder that holds no other."""
-    if (folder / "config.yaml").exists():
-        raise ConfigurationError(
-            f"{folder} holds a run already: go on with `elt resume {folder}`, or give another hydra.run.dir=FOLDER."
-        )
-    config = plain(composed)
+    """Build the run, and start it in a folder of its own."""
+    try:
+        config = plain(composed)
+    except OmegaConfBaseException as error:
+        raise ConfigurationError(explain(error)) from error
     campaign, plugins = restore(config)
     from eltanin.run import driver  # not before the configuration is known to be right
 
-    return driver.start(campaign, config, plugins, folder)
+    return driver.start(campaign, with_domain(Run, config), plugins, folder, said())
+
+
+def said() -> list[str]:
+    """Return the command line that composes this again."""
+    overrides: list[str] = list(HydraConfig.get().overrides.task)
+    preset = any(one.lstrip("~+").partition("=")[0] == presets.GROUP for one in overrides)
+    return overrides if preset else [f"{presets.GROUP}=null", *overrides]
 
 
 def callables() -> set[str]:
@@ -166,8 +179,8 @@ def vetted(load: Any) -> Any:
             vet(OmegaConf.to_container(composed, resolve=False), callables)
         except (HydraException, OmegaConfBaseException, EltaninError) as error:
             raise Refused(explain(error)) from error
-        except (ValueError, TypeError, AttributeError, AssertionError) as error:  # Hydra's, for odd overrides
-            raise Refused(f"{error}. The command line, or a preset, says something that Hydra cannot read.") from error
+        except (ValueError, TypeError, LookupError, AttributeError, AssertionError, RecursionError) as error:
+            raise Refused(f"{error}. {UNREADABLE}") from error
         return composed
 
     return load_and_vet
@@ -183,8 +196,9 @@ def fitted(merge: Any) -> Any:
     return fit_and_merge
 
 
-# Importing this module installs all three, so that workers of a launcher, which unpickle `task`, have them too.
+# Importing this module installs all of it, so that workers of a launcher, which unpickle `task`, have them too.
 # The two methods are private, and the same in Hydra 1.3 and 1.4; no public hook comes early enough.
 sources.install()
+places.install()
 for method, wrap in {"_load_configuration_impl": vetted, "_compose_config_from_defaults_list": fitted}.items():
     setattr(ConfigLoaderImpl, method, wrap(getattr(ConfigLoaderImpl, method)))

@@ -16,6 +16,9 @@ def find(data: str | None, parts: Sequence[str]) -> list[Path]:
     root = Path(data).expanduser()
     if not root.exists():
         raise ValueError(f"data={data} does not exist (looked in {Path.cwd()}): give data=PATH")
+    for part in parts:
+        if Path(part).is_absolute() or ".." in Path(part).parts:
+            raise ValueError(f"{part!r} lies outside of data={data}: parts are relative paths below it")
     found = [sorted(root.glob(part)) for part in parts] or [[root]]
     for part, paths in zip(parts, found, strict=False):
         if not paths:

@@ -25,9 +25,20 @@ class Grid:
 
 @dataclass(frozen=True)
 class Toy:
-    """A domain of numbers."""
+    """A domain of numbers.
+
+    largest: of them, eV.
+    """
 
     domain: ClassVar[str] = "toy"
+    largest: float = 1000.0
+
+
+@dataclass(frozen=True)
+class Lattice:
+    """A domain of places."""
+
+    domain: ClassVar[str] = "lattice"
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from hydra.errors import MissingConfigException, OverrideParseException
-from omegaconf import DictConfig, ListConfig
+from omegaconf import DictConfig, ListConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, MissingMandatoryValue, OmegaConfBaseException
 
 from eltanin.errors import EltaninError
@@ -72,5 +72,8 @@ def _wrong_value(cause: OmegaConfBaseException, place: str) -> str:
 def _as_now(cause: OmegaConfBaseException, place: str) -> str:
     """Return the present value as an example."""
     parent: Any = cause.parent_node
-    now = parent.get(cause.key) if isinstance(parent, DictConfig) else None
+    there = isinstance(parent, DictConfig) and cause.key in parent
+    if not there or OmegaConf.is_interpolation(parent, cause.key):
+        return ""
+    now = parent.get(cause.key)
     return "" if now is None or isinstance(now, (DictConfig, ListConfig)) else f", as in {place}={now}"

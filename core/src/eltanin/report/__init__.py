@@ -5,6 +5,7 @@ Importing this is cheap: matplotlib and jinja2 are imported when a page is writt
 
 from __future__ import annotations
 
+from contextlib import chdir
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,8 +23,11 @@ def write_report(run: Run, hooks: pluggy.HookRelay | None = None) -> Path:
     hooks: whom to ask for sections of their own; by default every installed observer.
     """
     from eltanin.hooks import relay
-    from eltanin.report.page import render
+    from eltanin.store import durable
+
+    with chdir(Path(__file__).parent):  # matplotlib obeys a matplotlibrc where it stands, which may be a stranger's
+        from eltanin.report.page import render
 
     path = run.path / "report.html"
-    path.write_text(render(run, hooks or relay()), encoding="utf-8")
+    durable.replace(path, render(run, hooks or relay()).encode())
     return path

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eltanin.report.phrases import UNKNOWN, duration, last, number, real
-from eltanin.report.progress import ahead, closing, errors, failed, pace, time_left
+from eltanin.report.progress import ahead, closing, errors, failed, pace, time_left, waiting
 
 SHOWN = 8  # rounds in the table
 STYLES = {"converged": "bold green", "budget": "bold yellow", "stopped": "bold", "failed": "bold red"}
@@ -83,6 +83,7 @@ class Display:
         self.begun = time.monotonic()
         self.recent: tuple[Record, ...] = ()
         self.stage, self.round, self.tasks, self.tasks_done, self.stage_begun = "", 0, 0, 0, self.begun
+        self.awaited = ""
 
     def campaign_started(self, folder: Path | None, rounds: int, labels: int | None) -> None:
         """Begin to draw; whatever ends the process, the terminal is given back."""
@@ -99,7 +100,11 @@ class Display:
 
     def task_finished(self) -> None:
         """Note that a task ended."""
-        self.tasks_done += 1
+        self.tasks_done, self.awaited = self.tasks_done + 1, ""
+
+    def labels_awaited(self, labels: int, holder: str) -> None:
+        """Note what is waited for."""
+        self.awaited = waiting(labels, holder)
 
     def round_finished(self, record: Record) -> None:
         """Note what a round brought."""
@@ -136,7 +141,8 @@ class Display:
             row(grid, "labels", bar, found, self.labels, "")
         if self.stage:
             since = duration(round(time.monotonic() - self.stage_begun))
-            row(grid, self.stage, bar, self.tasks_done, self.tasks, f"round {self.round}, {since}")
+            told = self.awaited or f"round {self.round}, {since}"
+            row(grid, self.stage, bar, self.tasks_done, self.tasks, told)
         return grid
 
 

@@ -9,10 +9,11 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from eltanin.report.phrases import duration, number, percent, real
-from eltanin.report.progress import ahead, closing, errors, failed, pace
+from eltanin.report.progress import ahead, closing, errors, failed, pace, waiting
 
 FIRST = 100  # rounds that get a line each, whatever they take
 INTERVAL = 1.0  # seconds between lines after that
+WAITING = 60.0  # seconds between lines that say what is waited for
 
 
 class RoundLog:
@@ -22,7 +23,7 @@ class RoundLog:
         """Write to a stream."""
         self.stream = stream
         self.folder: Path | None = None
-        self.lines, self.said = 0, 0.0
+        self.lines, self.said, self.told_of_waiting = 0, 0.0, -WAITING
 
     def write(self, line: str) -> None:
         """Write a line at once, in letters that the stream has. That its reader left must not end a campaign."""
@@ -38,6 +39,13 @@ class RoundLog:
         """Say where, and how far at most."""
         self.folder = folder
         self.write(f"{folder or 'campaign'}: {ahead(rounds, labels)}")
+
+    def labels_awaited(self, labels: int, holder: str) -> None:
+        """Say what is waited for, now and then."""
+        now = time.monotonic()
+        if now - self.told_of_waiting >= WAITING:
+            self.told_of_waiting = now
+            self.write(waiting(labels, holder))
 
     def round_finished(self, record: Mapping[str, Any]) -> None:
         """Say what the round brought; of many quick rounds, only of one in a second."""

@@ -13,6 +13,7 @@ from markupsafe import Markup
 
 from eltanin.report import (
     calibration,
+    damage,
     deviations,
     failures,
     learning,
@@ -25,7 +26,7 @@ from eltanin.report.headline import headline
 from eltanin.report.sections import Run, Section
 
 BEFORE = (rounds.section, deviations.section, learning.section)
-AFTER = (calibration.section, failures.section, timing.section, provenance.card)
+AFTER = (calibration.section, failures.section, timing.section, damage.section, provenance.card)
 
 
 def render(run: Run, hooks: pluggy.HookRelay) -> str:

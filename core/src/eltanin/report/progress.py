@@ -48,6 +48,11 @@ def failed(record: Mapping[str, Any]) -> int:
     return sum(record["failed"].values())
 
 
+def waiting(labels: int, holder: str) -> str:
+    """Return what is said while others make labels that this run wants too."""
+    return f"{plural(labels, 'label')} of this round are being made by another run: {holder}"
+
+
 def errors(validation: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Return name, value and unit of each error over the whole test set."""
     return [(quantity(k).name, number(validation[k]), quantity(k).unit) for k in by_region(validation)]
@@ -71,7 +76,9 @@ def closing(summary: Mapping[str, Any], folder: Path | None) -> list[tuple[str, 
         ("labels", told),
         *((name, f"{value} {unit}".strip()) for name, value, unit in errors(part(summary, "validation"))),
     ]
-    return lines if folder is None else [*lines, ("report", str(folder / "report.html"))]
+    if folder is None or summary.get("status") == "stopped":  # a stop is too short for a report
+        return lines
+    return [*lines, ("report", str(folder / "report.html"))]
 
 
 def ahead(rounds: int, labels: int | None) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import json
 import shlex
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from typing import Any, cast
 
 import numpy as np
 
 from eltanin.report.phrases import UNKNOWN, by_region, component, last, measured, number, part, quantity, statement
 from eltanin.report.sections import Run, Section, Table
+from eltanin.store import checked
+from eltanin.store.durable import IntegrityError
 
 
 def section(run: Run) -> Section:
@@ -44,8 +47,9 @@ def flat(tree: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 
 def guaranteed(run: Run) -> Sequence[str]:
     """Return what the model says to hold whatever it learned."""
-    manifest = run.path / "model" / "manifest.json"
-    return json.loads(manifest.read_text()).get("guarantees", []) if manifest.exists() else []
+    with suppress(FileNotFoundError, IntegrityError):
+        return checked.read(run.path / "model" / "manifest.json")["guarantees"]
+    return []
 
 
 def card(run: Run) -> Section | None:

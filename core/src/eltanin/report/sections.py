@@ -89,6 +89,11 @@ class Run(Protocol):
         ...
 
     @property
+    def damaged(self) -> Sequence[str]:
+        """What of all this is damaged, and was left out."""
+        ...
+
+    @property
     def domain(self) -> Domain[Any, Any, Any]:
         """The domain component."""
         ...

@@ -3,47 +3,51 @@
 from __future__ import annotations
 
 import os
-import signal
+import sys
 import time
-from collections.abc import Generator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Generator, Mapping, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from eltanin.campaign import Campaign, Snapshot
 from eltanin.errors import ConfigurationError, EltaninError
 from eltanin.execution import limited
-from eltanin.hooks import hookimpl, relay
-from eltanin.labelling import Labelling
+from eltanin.hooks import relay
+from eltanin.labelling.ask import Labelling
 from eltanin.parts.settings import Run
 from eltanin.protocols import Checks
 from eltanin.randomness import stream
-from eltanin.report.failures import FailureLog
 from eltanin.report.progress import watcher
-from eltanin.run import publish
-from eltanin.run.folder import RunFolder
-from eltanin.store import method_of, open_store
+from eltanin.run import disk, publish
+from eltanin.run.folder import RunFolder, Superseded
+from eltanin.run.recording import Keeper, Recorder
+from eltanin.run.signals import RESUMABLE, Stopped, stoppable
+from eltanin.store import durable, leases, method_of, open_store
 
-AT_RISK = 30.0  # seconds of work that may be lost to a sudden death
-STOP, RESUMABLE = (signal.SIGINT, signal.SIGTERM, signal.SIGUSR2), 75
-
-
-class Stopped(BaseException):
-    """A signal asked for an orderly stop; like KeyboardInterrupt it is no error."""
+DRIVER = "driver"  # the name of its lease
 
 
-def start(run: Run, config: Mapping[str, Any], plugins: Mapping[str, str], folder: Path) -> int:
-    """Begin a campaign in an empty folder; return the exit code."""
+def start(
+    run: Run, config: Mapping[str, Any], plugins: Mapping[str, str], folder: Path, overrides: Sequence[str]
+) -> int:
+    """Begin a campaign in a folder of its own; return the exit code."""
     files = RunFolder(folder.resolve())
+    disk.check(files.path, run.store, run.memory != "latest")
     with limited(run.executor.threads):
-        preflight(run)
-    files.begin(config, plugins)
-    return drive(run, files, None)
+        method = preflight(run)
+    with disk.blamed(files.path):
+        campaign = assemble(run, relay([watcher(), Recorder(files)]))
+    with disk.blamed(files.path), driving(files):
+        if (files.path / "config.yaml").exists():  # somebody else was faster
+            raise ConfigurationError(f"{files.path} holds a run already: go on with `elt resume {files.path}`.")
+        files.begin(config, plugins, overrides=list(overrides), started_in=os.getcwd(), method=method)  # noqa: PTH109
+        return drive(run, campaign, files, None)
 
 
 def resume(folder: Path) -> int:
-    """Go on where a campaign stopped; return the exit code."""
+    """Go on where a campaign stopped, or died; return the exit code."""
     files = opened(folder)
     run, now = files.restored
     drift = {k: (v, now.get(k)) for k, v in files.plugins.items() if now.get(k) != v}
@@ -52,24 +56,67 @@ def resume(folder: Path) -> int:
             f"{k} came from {was}, now: {present or 'not installed'}" for k, (was, present) in drift.items()
         )
         raise ConfigurationError(f"{folder}: {told}. Install what the run was started with, or start a new run.")
-    snapshot = files.snapshot
-    if snapshot is not None and snapshot.status != "running":
-        print(f"{folder}: the campaign has ended ({snapshot.status}: {snapshot.stop_reason}); nothing to resume.")  # noqa: T201
+    files.begun.check_method(folder, method_of(run.labeler))
+    end: Snapshot | None = RunFolder(files.path).snapshot  # to be read again by the driver, when it is the only one
+    if end and end.status != "running" and publish.is_published(files, end):
+        print(f"{folder}: the campaign has ended ({end.status}: {end.stop_reason}); nothing to resume.")  # noqa: T201
         return 0
-    return drive(run, files, snapshot)
+    disk.check(files.path, run.store, run.memory != "latest")
+    with disk.blamed(files.path):
+        campaign = assemble(run, relay([watcher(), Recorder(files)]))
+    with disk.blamed(files.path), driving(files):
+        warn(run, files.mend(), files.snapshot)
+        return drive(run, campaign, files, files.snapshot)
 
 
-def preflight(run: Run) -> None:
-    """Let labeler and model look at where the exploration begins, before anything is spent."""
+@contextmanager
+def driving(files: RunFolder) -> Generator[None]:
+    """Be the one driver of a run, or refuse."""
+    try:
+        lease = leases.take(files.path, DRIVER, leases.EXPIRY)
+    except leases.Held as held:
+        sign = time.strftime("%Y-%m-%d %H:%M:%S", time.localtime(held.sign))
+        raise ConfigurationError(
+            f"{files.path} is driven by {held.owner or 'somebody whose name cannot be read'} already; its last sign of"
+            f" life came at {sign}. Wait until it ends, or end it; if it is gone without a trace, the run is free"
+            f" {leases.EXPIRY:.0f} s after that."
+        ) from held
+    files.lease = lease
+    try:
+        with leases.beating(lease, leases.BEAT):
+            yield
+    finally:
+        with suppress(OSError):  # it ends with this process anyhow
+            lease.release()
+
+
+def warn(run: Run, wrong: Sequence[str], snapshot: Snapshot | None) -> None:
+    """Say what of a checkpoint is damaged, and what that costs."""
+    if not wrong:
+        return
+    where = f"goes on at round {snapshot.round}, with the snapshot before" if snapshot else "begins again at round 0"
+    lost = (
+        "the labels come from the store, so only exploration and training are repeated"
+        if run.memory != "latest" and run.store != "none"
+        else "no labels were kept, so they are made again, and all that was learned since is lost"
+    )
+    print(f"elt: {' '.join(f'{one}.' for one in wrong)} The campaign {where}: {lost}.", file=sys.stderr)  # noqa: T201
+
+
+def preflight(run: Run) -> dict[str, Any]:
+    """Let labeler and model look at where the exploration begins, before anything is spent; return the method."""
     rng = stream(run.seed, "preflight")
     try:
         pool, _ = run.explorer.explore([], run.explorer.init(rng), None, rng)
         for part in (run.labeler, run.model):
             if isinstance(part, Checks):
                 part.check(pool)
-        method_of(run.labeler)
-    except ValueError as error:
+        list(run.executor.run(tuple, [], run.limits.terms))  # an executor refuses limits that it cannot enforce
+        return method_of(run.labeler)
+    except (ValueError, OSError) as error:
         raise ConfigurationError(str(error)) from error
+    except (MemoryError, OverflowError) as error:
+        raise ConfigurationError(f"The exploration cannot begin: {error}. Give smaller numbers.") from error
 
 
 def assemble(run: Run, hooks: Any) -> Campaign:
@@ -77,7 +124,7 @@ def assemble(run: Run, hooks: Any) -> Campaign:
     kept = run.memory != "latest"
     store = open_store(run.store) if kept else None
     domain = run.domain
-    labelling = Labelling(run.labeler, domain.wanted, run.executor, run.seed, store, domain.refusals)
+    labelling = Labelling(domain, run.labeler, run.executor, run.seed, store, run.limits)
     return Campaign(
         domain=domain,
         explorer=run.explorer,
@@ -94,130 +141,101 @@ def assemble(run: Run, hooks: Any) -> Campaign:
     )
 
 
-def drive(run: Run, files: RunFolder, snapshot: Snapshot | None) -> int:
+def drive(run: Run, campaign: Campaign, files: RunFolder, snapshot: Snapshot | None) -> int:
     """Advance round by round to the end or to a signal, and leave a run folder that tells of it."""
-    hooks = relay([watcher(), Recorder(files), FailureLog()])
-    campaign = assemble(run, hooks)
-    hooks.campaign_started(folder=files.path, rounds=run.rounds, labels=run.labels)
-    now = snapshot or campaign.begin()
-    files.forget_from(now.round)
     keeper = Keeper(files, run.memory != "latest")
+    with stoppable() as check:
+        try:
+            with limited(run.executor.threads):
+                keeper.now = snapshot or campaign.begin()
+                ended = advanced(run, campaign, files, keeper, check)
+                summary = publish.publish(files, campaign, ended)
+            code = 1 if ended.status == "failed" else 0
+        except Superseded:
+            raise
+        except Stopped as stop:
+            summary, code = halted(files, keeper, "stopped", str(stop)), RESUMABLE
+            if keeper.now and keeper.now.models:
+                publish.save_committee(files, campaign, keeper.now, summary)
+        except Exception as error:
+            if not (why := disk.to_blame(error)):
+                halted(files, keeper, "failed", f"{type(error).__name__}: {error}")
+                raise
+            summary, code = halted(files, keeper, "stopped", f"{why}: make room, or mend the disk"), RESUMABLE
     try:
-        with stoppable(), limited(run.executor.threads):
-            campaign = replace(campaign, validation=test_set(run, campaign, files))
-            keeper.save(now)
-            while now.status == "running" and now.round < run.rounds:
-                now = campaign.advance(now)
-                keeper.after_round(now)
-            if now.status == "running":
-                now = replace(now, status="budget", stop_reason=f"all {run.rounds} rounds are done")
-        ended, code = now, 1 if now.status == "failed" else 0
-    except Stopped as stop:
-        why = f"{stop}; `elt resume {files.path}` goes on"
-        ended, code = replace(now, status="stopped", stop_reason=why), RESUMABLE
-    except EltaninError as error:
-        ended, code = replace(now, status="failed", stop_reason=str(error)), 1
-    finally:
-        keeper.save(now)
-    summary = publish.publish(files, campaign, ended)
-    hooks.campaign_finished(summary=summary)
+        campaign.hooks.campaign_finished(summary=summary)
+    except Exception as error:  # whoever listens must not turn an end into a failure
+        print(f"elt: an observer failed at the end ({type(error).__name__}: {error}).", file=sys.stderr)  # noqa: T201
     return code
 
 
+def advanced(run: Run, campaign: Campaign, files: RunFolder, keeper: Keeper, check: Callable[[], None]) -> Snapshot:
+    """Return how the campaign ended."""
+    now = keeper.now or campaign.begin()
+    files.forget_from(now.round)
+    campaign.hooks.campaign_started(folder=files.path, rounds=run.rounds, labels=run.labels)
+    try:
+        if now.status == "running":
+            campaign.try_labeler(now)
+        campaign = replace(campaign, validation=test_set(run, campaign, files))
+        keeper.save(now)
+        while now.status == "running" and now.round < run.rounds:
+            now = campaign.advance(now)
+            keeper.after_round(now)
+            check()
+        if now.status == "running":
+            now = replace(now, status="budget", stop_reason=f"all {run.rounds} rounds are done")
+    except Superseded:
+        raise
+    except EltaninError as error:
+        if disk.to_blame(error):
+            raise
+        keeper.save(keeper.now)
+        return replace(now, status="failed", stop_reason=str(error))
+    keeper.save(now)
+    return now
+
+
+def halted(files: RunFolder, keeper: Keeper, status: str, why: str) -> dict[str, Any]:
+    """Make durable what there is, soon: the snapshot and the summary; return the summary.
+
+    What a disk refuses is told, and hides nothing of why this came to an end.
+    """
+    now = keeper.now or Snapshot()
+    told = f"{why}; `elt resume {files.path}` goes on"
+    ended = replace(now, status=status, stop_reason=told)
+    summary = publish.summarize(files, ended)
+    for what, write in (
+        ("snapshot", lambda: keeper.save(keeper.now)),
+        ("summary", lambda: files.save_json("summary.json", summary)),
+    ):
+        try:
+            write()
+        except OSError as error:
+            print(f"elt: the {what} could not be written ({error}).", file=sys.stderr)  # noqa: T201
+    return summary
+
+
 def test_set(run: Run, campaign: Campaign, files: RunFolder) -> tuple[Any, Any] | None:
-    """Return the independent test set, made once in the life of a run."""
+    """Return the independent test set, made once in the life of a run, and again if it is damaged."""
     if run.validation is None:
         return None
     if files.validation is None:
+        if wrong := files.wrong_with_validation:
+            print(f"elt: {wrong}. The test set is made again.", file=sys.stderr)  # noqa: T201
         x, labels = run.validation.make(run.explorer, campaign.labelling, stream(run.seed, "validation"))
         files.save_validation({"x": x, "labels": labels})
         return x, labels
     return files.validation["x"], files.validation["labels"]
 
 
-@dataclass(frozen=True)
-class Recorder:
-    """Writes a line for each round."""
-
-    files: RunFolder
-
-    @hookimpl
-    def round_finished(self, record: dict[str, Any]) -> None:
-        """Add the line."""
-        self.files.append(record)
-
-
-class Keeper:
-    """Makes snapshots durable when enough work is at risk."""
-
-    def __init__(self, files: RunFolder, pools: bool) -> None:
-        """Keep what is said of the pools only where labels are kept too."""
-        self.files, self.pools, self.saved, self.kept = files, pools, time.monotonic(), -1
-
-    def after_round(self, now: Snapshot) -> None:
-        """Save what the report shows, and the snapshot if it is time."""
-        if self.pools:
-            self.files.save_pool(now.round - 1, now.feedback)
-        if time.monotonic() - self.saved > AT_RISK:
-            self.save(now)
-
-    def save(self, now: Snapshot) -> None:
-        """Save a snapshot, once."""
-        if now.round != self.kept or now.status != "running":
-            self.files.save(now)
-            self.saved, self.kept = time.monotonic(), now.round
-
-
-@contextmanager
-def stoppable() -> Generator[None]:
-    """Turn the first signal into `Stopped`, and let the second end the process at once."""
-
-    def stop(number: int, frame: Any) -> None:
-        del frame
-        for one in STOP:
-            signal.signal(one, signal.SIG_DFL)
-        raise Stopped(f"stopped by {signal.Signals(number).name}")
-
-    before = {one: signal.signal(one, stop) for one in STOP}
-    try:
-        yield
-    finally:
-        for one, handler in before.items():
-            signal.signal(one, handler)
-
-
 def opened(folder: Path) -> RunFolder:
     """Open a run where it was started, so that the relative paths it was given mean what they meant."""
-    files = RunFolder(folder.resolve())
+    files = RunFolder(durable.closed(folder.resolve()))
+    if not Path(files.begun.started_in).is_dir():
+        print(  # noqa: T201
+            f"elt: {files.begun.started_in}, where this run was started, is gone: relative paths begin here.",
+            file=sys.stderr,
+        )
     os.chdir(files.started_in)
     return files
-
-
-def report(folder: Path) -> int:
-    """Write report.html again."""
-    print(publish.write_report(opened(folder)))  # noqa: T201
-    return 0
-
-
-def evaluate(folder: Path, data: Path) -> int:
-    """Print the errors of a trained committee on labelled data."""
-    data = _existing(data)
-    for name, value in publish.evaluate(opened(folder), data).items():
-        print(f"{name}: {value:.6g}")  # noqa: T201
-    return 0
-
-
-def predict(folder: Path, structures: Path, output: Path) -> int:
-    """Write what a trained committee predicts for the configurations of a file."""
-    structures, output = _existing(structures), output.resolve()
-    files = opened(folder)
-    x, _ = files.domain.read(structures)
-    files.domain.write(output, x, publish.predict_batch(files, x))
-    print(f"{len(x)} predictions in {output}")  # noqa: T201
-    return 0
-
-
-def _existing(path: Path) -> Path:
-    if not path.exists():
-        raise ConfigurationError(f"{path} does not exist (looked in {Path.cwd()})")
-    return path.resolve()

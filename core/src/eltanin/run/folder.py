@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import math
-import os
 import shlex
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -14,28 +12,44 @@ from typing import Any
 from omegaconf import OmegaConf
 
 from eltanin.compose import restore
-from eltanin.errors import ConfigurationError
+from eltanin.conf import stored
+from eltanin.errors import EltaninError
 from eltanin.parts.settings import Run
-from eltanin.store.checkpoint import load_snapshot, load_tree, save_snapshot, save_tree
+from eltanin.run.begun import Begun
+from eltanin.store import checked, durable, lines
+from eltanin.store.checkpoint import Found, find_snapshot, load_tree, save_snapshot, save_tree, set_aside
+from eltanin.store.durable import IntegrityError
+from eltanin.store.leases import Lease, holder
+from eltanin.store.sealed import sha256
+
+ROUNDS, FAILURES = "rounds.jsonl", "failures.jsonl"
+
+
+class Superseded(EltaninError):
+    """Another process drives this run now: this one has nothing to say any more."""
 
 
 class RunFolder:
-    """A view of the files; it holds no state of its own but what it has read."""
+    """A view of the files; it holds no state of its own but what it has read.
 
-    def __init__(self, path: Path) -> None:
+    lease: of whoever drives the run. Before each writing it is looked at, so that a driver that slept
+    while another took over does no harm.
+    """
+
+    def __init__(self, path: Path, lease: Lease | None = None) -> None:
         """Look at a folder, which need not hold a run yet."""
-        self.path = path
+        self.path, self.lease = path, lease
+
+    @cached_property
+    def begun(self) -> Begun:
+        """What it was begun with."""
+        return Begun.read(self.path)
 
     @cached_property
     def config(self) -> dict[str, Any]:
         """The resolved configuration, plain."""
-        try:
-            loaded: Any = OmegaConf.to_container(OmegaConf.load(self.path / "config.yaml"))
-        except FileNotFoundError:
-            raise ConfigurationError(
-                f"{self.path} is not the folder of a run: it has no config.yaml. Give the folder that `elt run` named."
-            ) from None
-        return loaded
+        self.begun.check(self.path / "config.yaml")
+        return stored.load(self.path / "config.yaml")
 
     @cached_property
     def restored(self) -> tuple[Run, dict[str, str]]:
@@ -50,113 +64,181 @@ class RunFolder:
     @cached_property
     def plugins(self) -> dict[str, str]:
         """The distributions and versions that the run was started with."""
-        return self._json("plugins.json", {})
+        self.begun.check(self.path / "plugins.json")
+        return json.loads(durable.read(self.path / "plugins.json"))
 
     @property
     def started_in(self) -> Path:
         """The folder that the relative paths of the configuration begin in; here, if it is gone."""
-        self.config  # noqa: B018  first of all, is this a run?
-        told: Any = OmegaConf.load(self.path / ".hydra" / "hydra.yaml")
-        there = Path(told.hydra.runtime.cwd)
+        there = Path(self.begun.started_in)
         return there if there.is_dir() else Path.cwd()
 
     @property
     def command(self) -> str:
-        """The command that reproduces the run, from Hydra's own record."""
-        overrides: Any = OmegaConf.load(self.path / ".hydra" / "overrides.yaml")
-        return shlex.join(["elt", "run", *overrides])
+        """The command that reproduces the run."""
+        return shlex.join(["elt", "run", *self.begun.overrides])
 
     @property
     def rounds(self) -> list[dict[str, Any]]:
         """A record for each round."""
-        path = self.path / "rounds.jsonl"
-        return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
+        return lines.read(self.path / ROUNDS)[0]
 
     @property
     def summary(self) -> dict[str, Any]:
         """What scripts rely on; empty until the campaign stops."""
-        return self._json("summary.json", {})
+        return self._summary[0] or {}
 
     @cached_property
-    def snapshot(self) -> Any:
-        """The last durable snapshot."""
-        if not (self.path / "checkpoint" / "snapshot.json").exists():
-            return None
+    def found(self) -> Found:
+        """The last snapshot that is whole, and what is wrong with those after it."""
         self.restored  # noqa: B018  the types of what is stored come from the components
-        return load_snapshot(self.path / "checkpoint")
+        return find_snapshot(self.path / "checkpoint")
+
+    @property
+    def snapshot(self) -> Any:
+        """The last durable snapshot, if there is one."""
+        return self.found.snapshot
 
     @property
     def data(self) -> Any:
         """The labelled rows, if there are any yet."""
         return self.snapshot.data if self.snapshot else None
 
-    @cached_property
+    @property
     def pools(self) -> list[Any]:
         """What was said of each pool, round by round."""
-        self.restored  # noqa: B018  as above
-        return [load_tree(p.with_suffix("")) for p in sorted((self.path / "pools").glob("*.json"))]
+        return [pool for pool, wrong in self._pools if not wrong]
 
-    @cached_property
+    @property
     def validation(self) -> dict[str, Any] | None:
         """The independent test set ("x", "labels") and, at the end, what was "predicted" for it."""
-        if not (self.path / "validation.json").exists():
-            return None
-        self.restored  # noqa: B018  as above
-        return load_tree(self.path / "validation")
+        return self._validation[0]
 
-    def begin(self, config: Mapping[str, Any], plugins: Mapping[str, str]) -> None:
+    @property
+    def wrong_with_validation(self) -> str:
+        """Why the test set that is there cannot be read, if that is so."""
+        return self._validation[1]
+
+    @property
+    def damaged(self) -> list[str]:
+        """What of all this is damaged, and was left out, in words."""
+        torn = {self.path / name: lines.read(self.path / name)[1] for name in (ROUNDS, FAILURES)}
+        told = [f"{path}: lines that are torn or damaged: {count}" for path, count in torn.items() if count]
+        there = {record["round"] for record in self.rounds}
+        if missing := sorted({*range(self.snapshot.round if self.snapshot else 0)} - there):
+            told.append(f"{self.path / ROUNDS}: no line tells of round {', '.join(map(str, missing))}")
+        told += [wrong for wrong in (self._summary[1], self.wrong_with_validation) if wrong]
+        return [*self.found.wrong, *told, *(wrong for _, wrong in self._pools if wrong)]
+
+    def begin(self, config: Mapping[str, Any], plugins: Mapping[str, str], **begun: Any) -> None:
         """Write down what the run is, before it does anything."""
-        self.path.mkdir(parents=True, exist_ok=True)
-        write_text(self.path / "config.yaml", OmegaConf.to_yaml(OmegaConf.create(dict(config))))
-        write_json(self.path / "plugins.json", plugins)
+        durable.make_folder(self.path, mode=0o700)
+        self._may_write()
+        contents = {
+            "config.yaml": OmegaConf.to_yaml(OmegaConf.create(dict(config))).encode(),
+            "plugins.json": json.dumps(plugins, indent=2).encode() + b"\n",
+        }
+        for name, content in contents.items():
+            durable.replace(self.path / name, content)
+        self.begun = Begun(files={name: sha256(content) for name, content in contents.items()}, **begun)
+        self.begun.write(self.path)
+        self.config, self.plugins = dict(config), dict(plugins)
+
+    def mend(self) -> list[str]:
+        """Set aside what is wrong with the checkpoint, so that a run can go on; say what was."""
+        if self.found.wrong:
+            self._may_write()
+            set_aside(self.path / "checkpoint", self.found)
+        return self.found.wrong
 
     def save(self, snapshot: Any) -> None:
-        """Make a snapshot durable."""
+        """Make a snapshot durable, and what was written down before it."""
+        self._may_write()
+        for name in (ROUNDS, FAILURES):
+            if (self.path / name).exists():
+                durable.sync(self.path / name)
         save_snapshot(self.path / "checkpoint", snapshot)
 
     def save_pool(self, number: int, feedback: Any) -> None:
         """Keep what was said of a pool, for the report."""
-        (self.path / "pools").mkdir(exist_ok=True)
-        save_tree(self.path / "pools" / f"{number:06d}", feedback)
+        self.save_tree(f"pools/{number:06d}", feedback)
 
-    def save_validation(self, tree: Mapping[str, Any]) -> None:
+    def save_validation(self, tree: dict[str, Any]) -> None:
         """Keep the independent test set, and what was predicted for it."""
-        save_tree(self.path / "validation", tree)
+        self.save_tree("validation", tree)
+        self._validation = (tree, "")
 
-    def append(self, record: Mapping[str, Any]) -> None:
-        """Add the record of a round."""
-        with (self.path / "rounds.jsonl").open("a") as file:
-            file.write(json.dumps(finite(record)) + "\n")
+    def save_tree(self, name: str, tree: Any) -> None:
+        """Write a tree of arrays."""
+        self._may_write()
+        path = self.path / name
+        path.parent.mkdir(exist_ok=True)
+        save_tree(path, tree)
+
+    def save_json(self, name: str, content: Mapping[str, Any]) -> None:
+        """Write JSON that carries its checksum."""
+        self._may_write()
+        checked.write(self.path / name, content)
+
+    def save_bytes(self, name: str, content: bytes) -> None:
+        """Put content in the place of a file."""
+        self._may_write()
+        durable.replace(self.path / name, content)
+
+    def save_by(self, name: str, write: Any) -> None:
+        """Let somebody write a file at the path that it is called with; it gets its name when it is whole."""
+        self._may_write()
+        partial, path = self.path / f".new-{name}", self.path / name
+        write(partial)
+        durable.sync(partial)
+        self._may_write()
+        partial.replace(path)
+        durable.sync(self.path)
+
+    def append(self, name: str, record: Mapping[str, Any]) -> None:
+        """Add a line; it becomes durable with the next snapshot."""
+        self._may_write()
+        lines.append(self.path / name, checked.finite(record), fsync=False)
 
     def forget_from(self, number: int) -> None:
-        """Drop the records of rounds that no snapshot knows: they will be done again."""
-        kept = [json.dumps(record) + "\n" for record in self.rounds if record["round"] < number]
-        write_text(self.path / "rounds.jsonl", "".join(kept))
+        """Drop the lines of rounds that no snapshot knows: they will be done again."""
+        self._may_write()
+        for name in (ROUNDS, FAILURES):
+            records, torn = lines.read(self.path / name)
+            kept = [record for record in records if record["round"] < number]
+            if torn or kept != records:
+                lines.replace(self.path / name, kept)
 
-    def _json(self, name: str, otherwise: Any) -> Any:
-        path = self.path / name
-        return json.loads(path.read_text()) if path.exists() else otherwise
+    @property
+    def _summary(self) -> tuple[Any, str]:
+        return _tried(lambda: checked.read(self.path / "summary.json"))
+
+    @cached_property
+    def _validation(self) -> tuple[Any, str]:
+        return _tried(lambda: self._tree("validation"))
+
+    @cached_property
+    def _pools(self) -> list[tuple[Any, str]]:
+        paths = sorted((self.path / "pools").glob("*.json"))
+        return [_tried(lambda path=path: self._tree(f"pools/{path.stem}")) for path in paths]
+
+    def _tree(self, name: str) -> Any:
+        self.restored  # noqa: B018  the types of what is stored come from the components
+        return load_tree(self.path / name)
+
+    def _may_write(self) -> None:
+        if self.lease is not None and not self.lease.held():
+            raise Superseded(
+                f"{self.path} is driven by {holder(self.path, self.lease.name) or 'somebody else'} now, which took over"
+                " while this process was halted. It ends here, and has written nothing since."
+            )
 
 
-def write_text(path: Path, text: str) -> None:
-    """Replace a file so that a reader sees the old or the new text, never a part of it."""
-    partial = path.with_name(f".{path.name}.{os.getpid()}")
-    with partial.open("w") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    partial.replace(path)
-
-
-def write_json(path: Path, content: Any) -> None:
-    """Write JSON that any reader takes: what is not finite becomes null."""
-    write_text(path, json.dumps(finite(content), indent=2) + "\n")
-
-
-def finite(tree: Any) -> Any:
-    """Return a tree of plain data with null for NaN and infinities, which JSON does not have."""
-    if isinstance(tree, Mapping):
-        return {key: finite(value) for key, value in tree.items()}
-    if isinstance(tree, Sequence) and not isinstance(tree, str):
-        return [finite(value) for value in tree]
-    return None if isinstance(tree, float) and not math.isfinite(tree) else tree
+def _tried(read: Callable[[], Any]) -> tuple[Any, str]:
+    """Return what could be read, and why it could not."""
+    try:
+        return read(), ""
+    except FileNotFoundError:  # not there yet
+        return None, ""
+    except IntegrityError as error:
+        return None, str(error)

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
-from eltanin.protocols import Metrics, Reason, Verdict
+from eltanin.protocols import Failure, Metrics, Reason, Verdict
 
 if TYPE_CHECKING:
     from eltanin.campaign import Rows
-    from eltanin.labelling import Asked
+    from eltanin.labelling.ask import Asked
     from eltanin.protocols import Selection
 
 QUANTILES = {"q05": 0.05, "q25": 0.25, "q50": 0.5, "q75": 0.75, "q95": 0.95, "max": 1.0}
@@ -38,7 +38,8 @@ class Outcome(NamedTuple):
             "explored": len(self.pool),
             "different": self.different,
             "labelled": len(self.rows),
-            "failed": len(self.answer.labels.failures),
+            "failed": len(self.answer.labels.failures) - self.answer.flawed,
+            "flawed": self.answer.flawed,
             "cached": self.answer.cached,
             "audited": int(np.sum(self.rows.reason == int(Reason.AUDIT))),
             "exams": int(self.statement.get("exam", 0) > 0),
@@ -86,13 +87,21 @@ class Journal:
         if self.hooks:
             self.hooks.task_finished(round=self.number, stage=self.current)
 
+    def answered(self, key: str, answer: Any) -> None:
+        """Announce the answer to a question: why there is no label, if there is none."""
+        if self.hooks and isinstance(answer, Failure):
+            self.hooks.labels_failed(round=self.number, failures=[answer], keys=[key])
+        self.task_finished()
+
+    def awaited(self, labels: int, holder: str) -> None:
+        """Announce that labels are made by others, and will be taken from the store."""
+        if self.hooks:
+            self.hooks.labels_awaited(round=self.number, labels=labels, holder=holder)
+
     def finish(self, brought: Outcome, totals: Mapping[str, int]) -> None:
         """Announce the record of the round; `totals` are those of the campaign with it."""
         if not self.hooks:
             return
-        failures = list(brought.answer.labels.failures.values())
-        if failures:
-            self.hooks.labels_failed(round=self.number, failures=failures)
         record = {"round": self.number, **brought.counts(), **brought.described()}
         record |= {"labels_total": totals["labelled"], "seconds": self._seconds()}
         self.hooks.round_finished(record=record)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
+import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +12,15 @@ from eltanin.batch import Batch
 from eltanin.campaign import Campaign, Snapshot
 from eltanin.errors import ConfigurationError
 from eltanin.registry import name_of
-from eltanin.run.folder import RunFolder, write_json, write_text
-from eltanin.store.checkpoint import load_tree, save_tree
+from eltanin.run.disk import to_blame
+from eltanin.run.folder import RunFolder
+from eltanin.store import checked, durable
+from eltanin.store.checkpoint import load_tree
+from eltanin.store.durable import IntegrityError
+from eltanin.store.names import within
+from eltanin.store.sealed import sha256
 
+PUBLISHED = "published.json"  # what was handed over, so that nobody need guess whether all of it was
 STAGES = ("explore", "select", "label", "train", "validate", "core")
 
 
@@ -24,15 +30,50 @@ def publish(files: RunFolder, campaign: Campaign, ended: Snapshot) -> dict[str, 
     if ended.models:
         save_committee(files, campaign, ended, summary)
     if ended.data is not None and len(ended.data):
-        path = files.path / f"dataset{campaign.domain.suffix}"
-        campaign.domain.write(path, ended.data.configurations, ended.data.labels)
-    if campaign.validation is not None and ended.models:
-        x, labels = campaign.validation
-        campaign.domain.write(files.path / f"test_set{campaign.domain.suffix}", x, labels)
+        rows = ended.data
+        save_batch(files, campaign.domain, "dataset", rows.configurations, rows.labels)
+    if (tested := files.validation) is not None and ended.models:
+        x, labels = tested["x"], tested["labels"]
+        save_batch(files, campaign.domain, "test_set", x, labels)
         files.save_validation({"x": x, "labels": labels, "predicted": campaign.predict(ended.models, x)})
-    write_json(files.path / "summary.json", summary)
-    write_report(files)
+    files.save_json("summary.json", summary)
+    files.save_json(PUBLISHED, {"status": ended.status, "sha256": digests(files)})
+    reported(files)
     return summary
+
+
+def is_published(files: RunFolder, ended: Snapshot) -> bool:
+    """Say whether all of a campaign that has ended was handed over, and is as it was then."""
+    with suppress(FileNotFoundError, IntegrityError):
+        told = checked.read(files.path / PUBLISHED)
+        return told == {"status": ended.status, "sha256": digests(files)}
+    return False
+
+
+def digests(files: RunFolder) -> dict[str, str]:
+    """Return the checksums of what is handed over."""
+    patterns = ("model/*", "dataset.*", "test_set.*", "validation.*", "summary.json")
+    paths = sorted(path for pattern in patterns for path in files.path.glob(pattern))
+    return {path.relative_to(files.path).as_posix(): sha256(durable.read(path)) for path in paths}
+
+
+def save_batch(files: RunFolder, domain: Any, name: str, x: Any, labels: Any) -> None:
+    """Write configurations and labels as the domain does."""
+    files.save_by(f"{name}{domain.suffix}", lambda path: domain.write(path, x, labels))
+
+
+def reported(files: RunFolder) -> None:
+    """Write the report; what goes wrong there (a font, somebody's panel) takes nothing from the result."""
+    try:
+        write_report(files)
+    except Exception as error:
+        if to_blame(error):
+            raise
+        print(  # noqa: T201
+            f"elt: the report could not be written ({type(error).__name__}: {error}); all else is there."
+            f" `elt report {files.path}` tries again.",
+            file=sys.stderr,
+        )
 
 
 def write_report(files: RunFolder) -> Path:
@@ -61,6 +102,7 @@ def summarize(files: RunFolder, ended: Snapshot) -> dict[str, Any]:
         "audit": audits[-1] if audits else None,
         "seconds": seconds,
         "validation": next((r["validation"] for r in reversed(rounds) if r["validation"]), {}),
+        "rounds_lost": sorted({*range(ended.round)} - {record["round"] for record in rounds}),
         "seed": files.config.get("seed"),
         "command": files.command,
         "versions": files.plugins,
@@ -69,24 +111,28 @@ def summarize(files: RunFolder, ended: Snapshot) -> dict[str, Any]:
 
 def save_committee(files: RunFolder, campaign: Campaign, ended: Snapshot, summary: Mapping[str, Any]) -> None:
     """Write model/: a file for each member, the manifest that vouches for them, and the model card."""
-    folder = files.path / "model"
-    folder.mkdir(exist_ok=True)
-    members: dict[str, str] = {}
-    for number, state in enumerate(ended.models):
-        save_tree(folder / f"member-{number}", state)
-        for path in (folder / f"member-{number}.safetensors", folder / f"member-{number}.json"):
-            members[path.name] = hashlib.sha256(path.read_bytes()).hexdigest()
     manifest = {
         "model": name_of(type(campaign.model)),
         "domain": name_of(type(campaign.domain)),
         "settings": files.config.get("model"),
         "measure": campaign.domain.measure,
         "guarantees": guarantees(campaign.model),
-        "sha256": members,
+        "sha256": save_members(files, ended.models),
         "versions": files.plugins,
     }
-    write_json(folder / "manifest.json", manifest)
-    write_text(folder / "card.md", card(files, summary, guarantees(campaign.model)))
+    files.save_json("model/manifest.json", manifest)
+    files.save_bytes("model/card.md", card(files, summary, guarantees(campaign.model)).encode())
+
+
+def save_members(files: RunFolder, states: Sequence[Any]) -> dict[str, str]:
+    """Write the state of each member into model/; return the checksums of the files."""
+    members: dict[str, str] = {}
+    for number, state in enumerate(states):
+        name = f"member-{number}"
+        files.save_tree(f"model/{name}", state)
+        for path in (files.path / "model" / f"{name}.safetensors", files.path / "model" / f"{name}.json"):
+            members[path.name] = sha256(durable.read(path))
+    return members
 
 
 def guarantees(model: Any) -> list[str]:
@@ -96,19 +142,22 @@ def guarantees(model: Any) -> list[str]:
 
 def load_committee(files: RunFolder) -> list[Any]:
     """Return the published states after checking them against the manifest."""
-    folder = files.path / "model"
-    if not (folder / "manifest.json").exists():
-        raise ConfigurationError(
-            f"{files.path} has no trained model yet: let the campaign come to its end with `elt resume`"
-        )
-    hashes: dict[str, str] = json.loads((folder / "manifest.json").read_text())["sha256"]
-    for name, expected in hashes.items():
-        if Path(name).name != name or hashlib.sha256((folder / name).read_bytes()).hexdigest() != expected:
-            raise ConfigurationError(
-                f"{folder / name} is not the file that manifest.json vouches for: restore it or train again"
-            )
+    path = files.path / "model" / "manifest.json"
     files.restored  # noqa: B018  the types of what is stored come from the components
-    return [load_tree(folder / name.removesuffix(".json")) for name in sorted(hashes) if name.endswith(".json")]
+    try:
+        hashes: dict[str, str] = checked.read(path)["sha256"]
+        for name, expected in hashes.items():
+            if sha256(durable.read(within(path.parent, name, path))) != expected:
+                raise IntegrityError(f"{path.parent / name} is not the file that manifest.json vouches for")
+        names = [name.removesuffix(".json") for name in sorted(hashes) if name.endswith(".json")]
+        return [load_tree(path.parent / name) for name in names]
+    except (FileNotFoundError, IntegrityError) as error:
+        if not path.exists():
+            told = f"{files.path} has no trained model yet: let the campaign come to its end with `elt resume"
+        else:
+            why = error if isinstance(error, IntegrityError) else f"{error.filename} is missing"
+            told = f"{why}: restore it or train again; what the checkpoint holds is published again by `elt resume"
+        raise ConfigurationError(f"{told} {files.path}`") from error
 
 
 def card(files: RunFolder, summary: Mapping[str, Any], held: Sequence[str]) -> str:
@@ -151,9 +200,17 @@ def committee_of(files: RunFolder) -> list[Any]:
 def evaluate(files: RunFolder, data: Path) -> dict[str, float]:
     """Return the errors of a finished run's committee on labelled data."""
     domain = files.domain
-    x, labels = domain.read(data)
+    x, labels = read(domain, data)
     predicted = predict_batch(files, x)
     return dict(domain.validation(x, predicted, labels))
+
+
+def read(domain: Any, path: Path) -> tuple[Any, Any]:
+    """Return the configurations and labels of a file that a user gave."""
+    try:
+        return domain.read(path)
+    except (ValueError, OSError) as error:
+        raise ConfigurationError(str(error)) from error
 
 
 def predict_batch(files: RunFolder, x: Batch) -> Any:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from eltanin import labelled
-from eltanin.labelling import Labelling
+from eltanin.labelling.ask import Labelling
 from eltanin.protocols import Data, Labeler, OwnDomain, Rng
 
 
