@@ -12,7 +12,6 @@ from ase import units
 
 from eltanin.batch import Properties, Ragged, fingerprints
 from eltanin_atoms.domain import Atoms
-from eltanin_atoms.screening import flaw
 from eltanin_atoms.structures import Structures
 
 COUNTS = np.array([2, 1, 3])
@@ -174,6 +173,22 @@ class TestRefusals:
         assert set(self.refused(forces=Ragged(np.zeros((6, 2)), np.array([1, 2, 3]))).values()) == {"shape"}
         assert set(self.refused(energy=np.zeros((3, 1))).values()) == {"shape"}
 
+    def test_columns_that_are_no_columns_are_refused(self):
+        assert set(self.refused(energy=np.zeros(2)).values()) == {"shape"}
+        assert set(self.refused(energy=np.array(["a", "b", "c"])).values()) == {"shape"}
+        assert set(self.refused(energy=Ragged(np.zeros(3), np.array([1, 1, 1]))).values()) == {"shape"}
+        assert set(self.refused(virial=np.zeros((3, 6))).values()) == {"shape"}
+        assert self.refused(forces=Ragged(np.zeros((3, 3)), np.array([1, 2]))) == dict.fromkeys(range(3), "shape")
+        there = {name: np.ones(3, dtype=bool) for name in ("energy", "forces")}
+        promised = Properties({"energy": np.zeros(3)}, there)
+        assert set(Atoms().refusals(structures(3), promised)) == {0, 1, 2}
+
+    def test_a_virial_that_turns_a_free_body_is_refused(self):
+        virial = np.zeros((3, 3, 3))
+        virial[0] = [[1, 1e-4, 0], [0, 1, 0], [0, 0, 1]]
+        virial[1] = [[10, 5, 0], [-5, 10, 0], [0, 0, 10]]
+        assert self.refused(virial=virial) == {1: "unphysical"}
+
     def test_a_label_without_energy_and_forces_is_none(self):
         assert set(Atoms().refusals(structures(3), Properties.none(3))) == {0, 1, 2}
 
@@ -209,37 +224,32 @@ class TestStructures:
             Structures.from_ase([])
 
 
-class TestFlaws:
-    def test_a_sound_structure_has_none(self):
-        assert flaw(structures(3)[[2]], 0.5) is None
-
-    @pytest.mark.parametrize(
-        ("atoms", "kind", "says"),
-        [
-            (AseAtoms("CuAu", [[0, 0, 0], [0, 0, 1.2]]), "unphysical", "Cu 0 and Au 1 are 1.2 Å apart"),
-            (AseAtoms("Cu", cell=np.eye(3), pbc=True), "unphysical", "Cu 0 and Cu 0"),
-            (AseAtoms("Cu", [[0, 0, np.nan]]), "nonfinite", "position"),
-            (AseAtoms("X", [[0, 0, 0]]), "unknown", "atomic numbers"),
-            (AseAtoms("Cu", cell=[[3, 0, 0], [3, 0, 0], [0, 0, 3]], pbc=True), "unphysical", "no volume"),
-            (AseAtoms("Cu", cell=[[3, 0, 0], [0, 3, 0], [0, 0, 0]], pbc=True), "unphysical", "no volume"),
-            (AseAtoms(), "unphysical", "no atoms"),
-        ],
-    )
-    def test_each_is_named(self, atoms, kind, says):
-        found = flaw(Structures.from_ase([atoms]), 0.5)
-        assert found is not None
-        assert found.kind == kind
-        assert says in found.message
-
-    def test_a_slab_needs_no_third_vector(self):
-        slab = AseAtoms("Cu", cell=[[3, 0, 0], [0, 3, 0], [0, 0, 0]], pbc=(True, True, False))
-        assert flaw(Structures.from_ase([slab]), 0.5) is None
+SETTINGS = [
+    {"largest_force": 0.0},
+    {"frame_distance": -1.0},
+    {"agreement": 0.0},
+    {"closest": 0.0},
+    {"closest": 1.0},
+    {"distances": {"H-Oo": 0.7}},
+    {"distances": {"H": 0.7}},
+    {"distances": {"H-O": -0.7}},
+    {"thinnest": 0.0},
+    {"emptiest": float("inf")},
+    {"flattest": 1.0},
+    {"most_atoms": 0},
+]
 
 
-@pytest.mark.parametrize("settings", [{"largest_force": 0.0}, {"frame_distance": -1.0}])
+@pytest.mark.parametrize("settings", SETTINGS)
 def test_settings_are_checked(settings):
     with pytest.raises(ValueError, match=next(iter(settings))):
         Atoms(**settings)
+
+
+def test_a_domain_with_distances_can_be_told_from_another():
+    one, same, other = (Atoms(distances={"H-O": d}) for d in (0.7, 0.7, 0.8))
+    assert one == same != other
+    assert hash(one) == hash(same)  # labels that exist already are read once for each domain
 
 
 def test_evidence_is_no_part_of_a_configuration():

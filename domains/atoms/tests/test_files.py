@@ -155,7 +155,7 @@ class TestExtendedXyz:
             ("1\n\nCu 0 0\n", "line 3: 3 columns, but Properties says 4"),
             ("1\n\nCu 0 0 0 1 2 3\n", "line 3: 7 columns, but Properties says 4"),
             ("2\n\nCu 0 0 0\nCu 0 1,5 0\n", "line 4: could not convert string to float: '1,5'"),
-            ("1\n\nCu 0 nan 0\n", "position is not finite"),
+            ("1\n\nCu 0 nan 0\n", "is not finite"),
             ("1\n\nXy 0 0 0\n", "no element is called Xy"),
             ("1\nProperties=pos:R:3\n0 0 0\n", "there are no elements"),
             ("1\nProperties=species:S:1\nCu\n", "pos is missing"),
@@ -163,7 +163,7 @@ class TestExtendedXyz:
             ("1\nProperties=species:S:1:pos:Q:3\nCu 0 0 0\n", "line 2: Properties"),
             ("1\nProperties=species:S:1:pos:R:3:forces:R:2\nCu 0 0 0 1 1\n", "forces is missing or no vector"),
             ('1\nLattice="2 0 0 0 2"\nCu 0 0 0\n', "line 2"),
-            ('1\nLattice="2 0 0 0 inf 0 0 0 2"\nCu 0 0 0\n', "lattice is not finite"),
+            ('1\nLattice="2 0 0 0 inf 0 0 0 2"\nCu 0 0 0\n', "Lattice should be nine finite numbers"),
             ('1\npbc="T T"\nCu 0 0 0\n', "pbc"),
             ("1\nenergy=low\nCu 0 0 0\n", "energy='low' is not a number"),
             ("1\nenergy=T\nCu 0 0 0\n", "energy=True is not a number"),
@@ -204,6 +204,10 @@ def system(folder, atoms=3, frames=2, **arrays):
     for name, array in (given | arrays).items():
         np.save(folder / "set.000" / f"{name}.npy", array)
     return folder
+
+
+def types(folder, rows):
+    np.save(folder / "set.000/real_atom_types.npy", np.array(rows))
 
 
 class TestDeepmdNpy:
@@ -268,6 +272,28 @@ class TestDeepmdNpy:
         np.testing.assert_array_equal(labels.values["forces"].values, answers.values["forces"][order].values)
         assert labels.has("energy").tolist() == [True, True, False]
 
+    def test_mixed_systems_hold_frames_of_different_elements(self, tmp_path):
+        rng = np.random.default_rng(4)
+        names = ("OHH", "HHO", "CuOO")
+        cells = [AseAtoms(name, rng.normal(size=(3, 3)), cell=np.eye(3) * 5, pbc=True) for name in names]
+        x = Structures.from_ase([*cells, AseAtoms("Cu", [[0, 0, 0.1]], cell=np.eye(3) * 3, pbc=True)])
+        forces = rng.normal(size=(len(x.positions.values), 3))
+        y = Properties.of(energy=rng.normal(size=4), forces=Ragged(forces, x.counts))
+        files.write(tmp_path / "a.mixed", x, y)
+        folders = sorted(path.name for path in (tmp_path / "a.mixed").iterdir())
+        assert folders == ["system.000", "system.001"]
+        store = tmp_path / "a.mixed/system.000"
+        assert (store / "type_map.raw").read_text().split() == ["H", "O", "Cu"]
+        assert (store / "type.raw").read_text().split() == ["0", "0", "0"]
+        types = np.load(store / "set.000/real_atom_types.npy")
+        assert types.dtype.kind == "i"
+        assert types.tolist() == [[1, 0, 0], [0, 0, 1], [2, 1, 1]]
+        assert np.load(store / "set.000/energy.npy").dtype == np.float64
+        again, labels = files.read(tmp_path / "a.mixed")
+        assert fingerprints(again) == fingerprints(x)
+        np.testing.assert_array_equal(labels.values["energy"], y.values["energy"])
+        np.testing.assert_array_equal(labels.values["forces"].values, forces)
+
     def test_charges_and_half_periodic_cells_have_no_place(self, labelled, tmp_path):
         x, y = labelled
         with pytest.raises(ValueError, match="charges"):
@@ -278,7 +304,7 @@ class TestDeepmdNpy:
     def test_pickles_are_not_opened(self, tmp_path):
         folder = system(tmp_path / "evil")
         np.save(folder / "set.000/energy.npy", np.array([{"a": 1}, {}], dtype=object), allow_pickle=True)
-        with pytest.raises(ValueError, match=r"energy.npy cannot be read.*allow_pickle=False"):
+        with pytest.raises(ValueError, match=r"energy.npy cannot be read.*Python objects"):
             files.read(folder)
 
     @pytest.mark.parametrize(
@@ -293,8 +319,12 @@ class TestDeepmdNpy:
             (lambda f: (f / "set.000").rename(f / "sat.000"), "has no set.*"),
             (lambda f: np.save(f / "set.000/energy.npy", np.zeros(3)), "energy.npy has the shape (3,), and not (2, 1)"),
             (lambda f: (f / "set.000/force.npy").write_bytes(b"\x93NUMPY"), "force.npy cannot be read"),
-            (lambda f: np.save(f / "set.000/coord.npy", np.full((2, 9), np.nan)), "position is not finite"),
+            (lambda f: np.save(f / "set.000/coord.npy", np.full((2, 9), np.nan)), "not every number is finite"),
             (lambda f: (f / "type.raw").unlink(), "there is no type.raw"),
+            (lambda f: types(f, [[0, 1, 2], [0, 1, 1]]), "type 2 is not in type_map.raw"),
+            (lambda f: types(f, [[0, 1, -2], [0, 1, 1]]), "type -2 is not in type_map.raw"),
+            (lambda f: types(f, [[0, 1, 0.5], [0, 1, 1]]), "type 0.5 is not in type_map.raw"),
+            (lambda f: types(f, [[0, 1, 1], [-1, -1, -1]]), "a frame has no atoms"),
         ],
     )
     def test_what_is_wrong_is_named(self, tmp_path, change, says):

@@ -52,7 +52,7 @@ def run(tmp_path, pools=None, virial=True):
     pools = [pool(30, [Verdict.CANDIDATE] * 30), pool(6, [0, 0, 1, 0, 1, 2])] if pools is None else pools
     return SimpleNamespace(
         path=tmp_path, config={}, plugins={}, rounds=[], summary={},
-        data=data, pools=pools, validation=test, domain=Atoms(),
+        data=data, pools=pools, validation=test, domain=Atoms(), damaged=[],
     )  # fmt: skip
 
 

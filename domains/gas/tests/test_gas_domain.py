@@ -1,5 +1,7 @@
 """The gas domain: deviations, errors, files."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -18,6 +20,14 @@ def rng(seed=0):
 
 def closing(*rows):
     return Properties.of(closing=Ragged.of([np.array(row, dtype=float).reshape(-1, 1) for row in rows]))
+
+
+def problems(*fields, **changed):
+    """Return problems of one cell each, with so much density and current."""
+    n = len(fields)
+    rows = Ragged.of([np.array([row], dtype=float) for row in fields])
+    told = {"knudsen": Ragged(np.ones(n), rows.counts), "length": np.ones(n), "duration": np.ones(n)}
+    return Problems(**{"fields": rows, **told, "boundary": np.zeros(n, dtype=int), **changed})
 
 
 @pytest.fixture(scope="module")
@@ -66,8 +76,89 @@ def test_validation_by_region(labelled):
 def test_labels_that_no_gas_has_are_refused():
     moments = Ragged.of([np.array([[1.0, 0.0]]), np.array([[-1.0, 0.0]]), np.array([[np.nan, 0.0]])])
     labels = Properties.of(moments=moments, closing=closing([1], [1], [1]).values["closing"])
-    kinds = {i: failure.kind for i, failure in Gas().refusals(None, labels).items()}
+    kinds = {i: failure.kind for i, failure in Gas().refusals(problems([1, 0], [1, 0], [1, 0]), labels).items()}
     assert kinds == {1: "unphysical", 2: "nonfinite"}
+
+
+def test_labels_of_other_cells_are_refused():
+    x = problems([1, 0], [1, 0])
+    cells = Ragged(np.ones((2, 1)), np.array([2, 0]))
+    moments = Ragged(np.ones((2, 2)), np.array([1, 1]))
+    for values in ({"moments": moments, "closing": cells}, {"moments": moments}, {"closing": cells}):
+        assert {f.kind for f in Gas().refusals(x, Properties.of(**values)).values()} == {"shape"}
+    fewer = Properties.of(moments=moments[:1], closing=moments[:1])
+    assert {i: f.kind for i, f in Gas().refusals(x, fewer).items()} == {1: "shape"}
+
+
+FLAWS = {
+    "nonfinite": [
+        {"fields": [np.nan, 0.0]},
+        {"fields": [1.0, np.inf]},
+        {"knudsen": Ragged(np.array([np.nan]), np.array([1]))},
+        {"length": np.array([np.inf])},
+        {"duration": np.array([np.nan])},
+    ],
+    "unphysical": [
+        {"fields": [-1.0, 0.0]},
+        {"fields": [0.0, 0.0]},
+        {"knudsen": Ragged(np.array([0.0]), np.array([1]))},
+        {"length": np.array([0.0])},
+        {"duration": np.array([-1.0])},
+        {"boundary": np.array([7])},
+    ],
+    "shape": [
+        {"fields": Ragged(np.ones((0, 2)), np.array([0]))},
+        {"fields": Ragged(np.ones(1), np.array([1]))},
+        {"knudsen": Ragged(np.ones(2), np.array([2]))},
+    ],
+}
+
+
+@pytest.mark.parametrize(("kind", "changed"), [(kind, one) for kind, some in FLAWS.items() for one in some])
+def test_problems_that_no_labeler_should_be_asked_are_named(kind, changed):
+    spoiled = problems(changed["fields"]) if isinstance(changed.get("fields"), list) else problems([1, 0], **changed)
+    assert Gas().flaws(problems([1, 0])) == {}
+    assert {i: f.kind for i, f in Gas().flaws(spoiled).items()} == {0: kind}
+
+
+def test_an_impossible_problem_fails_alone(labelled):
+    x, labels = labelled
+    spoiled = x.fields.values.copy()
+    spoiled[3, 1] = 2.0  # a current above the density, in the first problem
+    told = Relaxation(LorentzGas()).label(replace(x, fields=Ragged(spoiled, x.cells)), Gas().wanted, rng())
+    assert {i: f.kind for i, f in told.failures.items()} == {0: "unphysical"}
+    rest = np.arange(1, len(x))
+    for name in ("moments", "closing"):
+        np.testing.assert_array_equal(told.values.values[name][rest].values, labels.values[name][rest].values)
+
+
+class TestTrial:
+    def trial(self, change=lambda moments: moments):
+        explorer = RandomStates(LorentzGas(), problems=12, cells=8)
+        x, _ = explorer.explore([], explorer.init(rng()), None, rng(1))
+        asked = []
+
+        def ask(some):
+            asked.append(len(some))
+            labels = Relaxation(LorentzGas()).label(some, Gas().wanted, rng())
+            moments = labels.values.values["moments"]
+            changed = {**labels.values.values, "moments": Ragged(change(moments.values), moments.counts)}
+            return replace(labels, values=replace(labels.values, values=changed))
+
+        return Gas().trial(x, ask, rng()), asked
+
+    def test_a_solver_that_conserves_mass_is_believed(self):
+        assert self.trial() == ("", [2])
+
+    def test_a_solver_that_loses_mass_is_not(self):
+        leak = np.ones((2 * 24, 1))
+        leak[16:24] = leak[40:] = 0.9
+        doubt, _ = self.trial(lambda moments: moments * [[1, 1]] * leak)
+        assert "mass by 10.0%" in doubt
+
+    def test_a_solver_that_begins_elsewhere_is_not(self):
+        doubt, _ = self.trial(lambda moments: moments * [[1.0, -1.0]])
+        assert "begins with other moments" in doubt
 
 
 def test_file_brings_back_every_bit(labelled, tmp_path):

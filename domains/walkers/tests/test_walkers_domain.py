@@ -35,6 +35,20 @@ def test_potential_energy_that_is_not_finite_is_refused():
     assert {i: f.kind for i, f in found.items()} == {1: "nonfinite", 2: "nonfinite"}
 
 
+def test_potential_energies_of_other_shapes_are_refused():
+    x = Walkers(np.zeros((3, 1, 1)))
+    for ill in (Properties.of(potential=np.zeros((3, 1))), Properties.of(potential=np.zeros(2)), Properties.none(3)):
+        assert {f.kind for f in ManyBody().refusals(x, ill).values()} == {"shape"}
+        assert len(ManyBody().refusals(x, ill)) == 3
+
+
+def test_walkers_that_are_nowhere_are_not_asked_about():
+    positions = np.zeros((3, 2, 3))
+    positions[1, 0, 2] = np.nan
+    assert {i: f.kind for i, f in ManyBody().flaws(Walkers(positions)).items()} == {1: "nonfinite"}
+    assert {f.kind for f in ManyBody().flaws(Walkers(positions[0])).values()} == {"shape"}
+
+
 def test_file_brings_back_every_bit(tmp_path):
     rng = np.random.default_rng(0)
     x = Walkers(rng.normal(size=(4, 2, 3)), {"acceptance": rng.uniform(size=4)})

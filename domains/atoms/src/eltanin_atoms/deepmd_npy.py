@@ -9,7 +9,7 @@ elements, -1 for none. What is missing is not present. Written in float64.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +17,7 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
 from eltanin.batch import Column, Properties, Ragged, to_numpy
+from eltanin.store.arrays import load_npy
 from eltanin_atoms.structures import Structures
 
 
@@ -44,19 +45,22 @@ def read(folder: Path) -> tuple[Structures, Properties]:
     return Structures.concatenate(xs), Properties.concatenate(ys)
 
 
-def write(folder: Path, x: Structures, labels: Properties) -> None:
-    """Write a folder ``system.000``, … for each sequence of elements and set of labels."""
+def write(folder: Path, x: Structures, labels: Properties, mixed: bool = False) -> None:
+    """Write a folder ``system.000``, … for each sequence of elements and set of labels.
+
+    Mixed: for each number of atoms instead, which models that know elements by numbers (DPA-1 and later) learn from.
+    """
     if x.charge.any() or (x.spin >= 0).any():
         raise ValueError("deepmd/npy has no place for charges and spins: write *.extxyz")
     groups: dict[tuple[object, ...], list[int]] = {}
     periodic = np.all(x.pbc, axis=1)
-    if mixed := np.flatnonzero(periodic != x.pbc.any(axis=1)).tolist():
-        raise ValueError(f"deepmd/npy knows periodic or not, and structures {mixed} are so in part")
+    if slabs := np.flatnonzero(periodic != x.pbc.any(axis=1)).tolist():
+        raise ValueError(f"deepmd/npy knows periodic or not, and structures {slabs} are so in part")
     for i, row in enumerate(x.numbers.rows()):
         flags = tuple(bool(labels.has(name).item(i)) for name in ("energy", "forces", "virial"))
-        groups.setdefault((bool(periodic[i]), flags, row.tobytes()), []).append(i)
+        groups.setdefault((bool(periodic[i]), flags, len(row) if mixed else row.tobytes()), []).append(i)
     for number, rows in enumerate(groups.values()):
-        _write_system(folder / f"system.{number:03d}", x[np.array(rows)], labels[np.array(rows)])
+        _write_system(folder / f"system.{number:03d}", x[np.array(rows)], labels[np.array(rows)], mixed)
 
 
 def _read_system(folder: Path) -> Iterator[tuple[Structures, Properties]]:
@@ -76,7 +80,7 @@ def _system(folder: Path) -> System:
         raise ValueError(f"{folder} has no type_map.raw: write its elements into it, one a line") from None
     except ValueError as error:
         raise ValueError(f"{folder}/type.raw should hold an integer per atom: {error}") from None
-    if unknown := [name for name in names if name not in atomic_numbers]:
+    if unknown := [name for name in names if not atomic_numbers.get(name)]:
         raise ValueError(f"{folder}/type_map.raw: no element is called {', '.join(unknown)}")
     if not len(types) or types.min() < 0 or types.max() >= len(names):
         raise ValueError(f"{folder}/type.raw should hold integers 0 … {len(names) - 1}, one per atom")
@@ -89,14 +93,15 @@ def _read_set(folder: Path, system: System) -> tuple[Structures, Properties]:
     coord = _array(folder / "coord.npy", (atoms, 3))
     if coord is None:
         raise ValueError(f"{folder} has no coord.npy: there are no frames in it")
-    if not np.isfinite(coord).all():
-        raise ValueError(f"{folder}/coord.npy: a position is not finite")
     n = len(coord)
     types = _array(folder / "real_atom_types.npy", (atoms,), n)
-    types = np.broadcast_to(system.types, (n, atoms)) if types is None else types.astype(np.int64)
-    if types.max() >= len(system.elements):
-        raise ValueError(f"{folder}: type {types.max()} is not in type_map.raw")
-    real = types >= 0
+    types = np.broadcast_to(system.types, (n, atoms)) if types is None else types
+    odd = (types < -1) | (types >= len(system.elements)) | (types % 1 != 0)
+    if odd.any():
+        raise ValueError(f"{folder}: type {types[odd][0]:g} is not in type_map.raw, and -1 for no atom is not meant")
+    types, real = types.astype(np.int64), types >= 0
+    if not real.any(axis=1).all():
+        raise ValueError(f"{folder}/real_atom_types.npy: a frame has no atoms; leave it out")
     counts = real.sum(axis=1)
     x = Structures(
         positions=Ragged(coord[real], counts),
@@ -135,10 +140,12 @@ def _array(path: Path, shape: tuple[int, ...], n: int | None = None) -> np.ndarr
     """Return the array of a file as float64, (frames, *shape), or None where there is no file."""
     if not path.exists():
         return None
-    try:
-        array = np.load(path, allow_pickle=False).astype(np.float64)
-    except (ValueError, EOFError, TypeError) as error:
-        raise ValueError(f"{path} cannot be read: {error}") from error
+    array = load_npy(path)
+    if array.dtype.kind not in "fiu":
+        raise ValueError(f"{path} holds {array.dtype}, and not numbers")
+    array = array.astype(np.float64)
+    if not np.isfinite(array).all():
+        raise ValueError(f"{path}: not every number is finite; leave out the frames that have no such value")
     frames = len(array) if array.ndim else 0
     size = int(np.prod(shape))
     if frames == 0 or array.size != frames * size or n not in {None, frames}:
@@ -147,13 +154,15 @@ def _array(path: Path, shape: tuple[int, ...], n: int | None = None) -> np.ndarr
     return array.reshape(frames, *shape)
 
 
-def _write_system(folder: Path, x: Structures, labels: Properties) -> None:
-    numbers = x.numbers.rows()[0]
-    elements = sorted(set(numbers.tolist()))
+def _write_system(folder: Path, x: Structures, labels: Properties, mixed: bool) -> None:
+    elements, types = np.unique(x.numbers.values, return_inverse=True)
+    types = types.reshape(len(x), -1)
     store = folder / "set.000"
     store.mkdir(parents=True)
-    _lines(folder / "type.raw", [elements.index(z) for z in numbers])
+    _lines(folder / "type.raw", np.zeros_like(types[0]) if mixed else types[0])
     _lines(folder / "type_map.raw", [chemical_symbols[z] for z in elements])
+    if mixed:
+        np.save(store / "real_atom_types.npy", types.astype(np.int32))
     np.save(store / "coord.npy", x.positions.values.reshape(len(x), -1))
     if x.pbc.all():
         np.save(store / "box.npy", x.cell.reshape(len(x), 9))
@@ -166,5 +175,5 @@ def _write_system(folder: Path, x: Structures, labels: Properties) -> None:
             np.save(store / f"{file}.npy", values.astype(np.float64).reshape(len(x), -1))
 
 
-def _lines(path: Path, lines: Sequence[object]) -> None:
+def _lines(path: Path, lines: Iterable[object]) -> None:
     path.write_text("".join(f"{line}\n" for line in lines))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -10,17 +10,28 @@ from typing import Any, ClassVar
 import numpy as np
 
 from eltanin.batch import Column, Properties, Ragged, take, to_numpy
-from eltanin.protocols import Failure
-from eltanin_atoms import files, screening
+from eltanin.protocols import Failure, Labels, Rng
+from eltanin_atoms import files
 from eltanin_atoms.deviation import force_deviation, force_error, largest, rmse
+from eltanin_atoms.flaws import Limits, flaws
+from eltanin_atoms.refusals import refusals
 from eltanin_atoms.structures import Structures
+from eltanin_atoms.trial import trial
 
 
 @dataclass(frozen=True)
-class Atoms:
+class Atoms(Limits):
     """Structures of atoms with energies, forces and virials.
 
+    closest: nearer atoms are not labelled, in sums of covalent radii.
+    distances: the same for some pairs of species apart, Å, as in {"H-O": 0.75}.
+    thinnest: a periodic cell has at least so much between opposite faces, Å.
+    flattest: it has at least this part of the volume of a right-angled one with the same edges.
+    emptiest: atoms with more empty space between them, along an axis of the cell, have exploded, Å.
+    most_atoms: a structure of more is not labelled.
     largest_force: a label with a larger force on any atom is refused, eV/Å.
+    agreement: forces and virials agree with differences of energies to this part, or a labeler is not believed;
+    none, and no labeler is tried.
     frame_distance: frames of one trajectory count as different from this far apart, fs.
     """
 
@@ -31,10 +42,14 @@ class Atoms:
     suffix: ClassVar[str] = ".extxyz"
 
     largest_force: float = 1000.0
+    agreement: float | None = 0.1
     frame_distance: float = 20.0
 
     def __post_init__(self) -> None:
         """Check the settings."""
+        super().__post_init__()
+        if self.agreement is not None and not 0 < self.agreement < 1:
+            raise ValueError(f"agreement={self.agreement}: give a part between 0 and 1, or null to try no labeler")
         if not self.largest_force > 0:
             raise ValueError(f"largest_force={self.largest_force} eV/Å would refuse every label: give a positive limit")
         if not self.frame_distance >= 0:
@@ -93,9 +108,20 @@ class Atoms:
                 count += 1
         return count
 
+    def flaws(self, x: Structures) -> Mapping[int, Failure]:
+        """Return the structures that no labeler should be asked: no matter, no cell, atoms on top of each other."""
+        return flaws(x, self)
+
     def refusals(self, x: Structures, labels: Properties) -> Mapping[int, Failure]:
         """Return the labels that no model may learn: ill-shaped, non-finite, absurdly large."""
-        return screening.refusals(x, labels, self.largest_force)
+        return refusals(x, labels, self.largest_force)
+
+    def trial(self, x: Structures, ask: Callable[[Structures], Labels[Properties]], rng: Rng) -> str:
+        """Return why not to believe a labeler whose forces or virials are no derivatives of its energies, or nothing.
+
+        It takes about five labels, of one of the smallest structures and of four beside it.
+        """
+        return "" if self.agreement is None else trial(x, ask, self.flaws, self.agreement, rng)
 
     def write(self, path: Path, x: Structures, labels: Properties) -> None:
         """Write structures and labels as extended XYZ, or as deepmd/npy where there is no suffix."""

@@ -20,7 +20,7 @@ from eltanin_atoms.structures import Structures
 from eltanin_atoms.xyz_frames import Frame, parse, text_of
 
 # What evidence is kept, and what stands for none.
-ORIGIN = {"region": "", "temperature": np.nan, "pressure": np.nan, "trajectory": -1, "time": np.nan}
+ORIGIN: dict[str, Any] = {"region": "", "temperature": np.nan, "pressure": np.nan, "trajectory": -1, "time": np.nan}
 
 
 def read(path: Path) -> tuple[Structures, Properties]:
@@ -49,11 +49,14 @@ def write(path: Path, x: Structures, labels: Properties) -> None:
 
 
 def _cell(frame: Frame) -> np.ndarray:
-    # ASE's parser hands over the lattice with the vectors as columns.
-    cell = frame.keys["Lattice"].T if "Lattice" in frame.keys else np.zeros((3, 3))
-    if not np.isfinite(cell).all():
-        raise ValueError(f"{frame.where}: the lattice is not finite")
-    return cell.astype(float)
+    return _matrix(frame, "Lattice") if "Lattice" in frame.keys else np.zeros((3, 3))
+
+
+def _matrix(frame: Frame, name: str) -> np.ndarray:
+    given = np.asarray(frame.keys[name])
+    if given.shape != (3, 3) or given.dtype.kind not in "fi" or not np.isfinite(given).all():
+        raise ValueError(f'{frame.where}: {name} should be nine finite numbers, as in {name}="3 0 0 0 3 0 0 0 3"')
+    return given.T.astype(float)  # ASE's parser hands it over with the vectors as columns
 
 
 def _periodic(frame: Frame) -> np.ndarray:
@@ -67,26 +70,35 @@ def _vectors(frame: Frame, name: str) -> np.ndarray:
     column = frame.columns.get(name)
     if column is None or column.shape[1] != 3 or column.dtype.kind not in "fi":
         raise ValueError(f"{frame.where}: {name} is missing or no vector; Properties needs {name}:R:3")
-    if name == "pos" and not np.isfinite(column).all():
-        raise ValueError(f"{frame.where}: a position is not finite")
+    if not np.isfinite(column).all():
+        row = int(np.flatnonzero(~np.isfinite(column).all(axis=1))[0])
+        raise ValueError(f"{frame.where}: {name} of atom {row} is not finite; leave out what is not known")
     return column.astype(float)
 
 
 def _atomic_numbers(frame: Frame) -> np.ndarray:
     if "species" not in frame.columns:
         if "Z" in frame.columns and frame.columns["Z"].dtype.kind == "i":
-            return frame.columns["Z"][:, 0].astype(np.int64)
+            return _known(frame, frame.columns["Z"][:, 0].astype(np.int64))
         raise ValueError(f"{frame.where}: there are no elements; Properties needs species:S:1")
     symbols = [str(s) for s in frame.columns["species"][:, 0]]
     if unknown := sorted(set(symbols) - atomic_numbers.keys()):
         raise ValueError(f"{frame.where}: no element is called {', '.join(unknown)}")
-    return np.array([atomic_numbers[s] for s in symbols], dtype=np.int64)
+    return _known(frame, np.array([atomic_numbers[s] for s in symbols], dtype=np.int64))
+
+
+def _known(frame: Frame, numbers: np.ndarray) -> np.ndarray:
+    if numbers.min() < 1 or numbers.max() >= len(chemical_symbols):
+        raise ValueError(f"{frame.where}: atomic numbers are 1 … {len(chemical_symbols) - 1}, and X is no element")
+    return numbers
 
 
 def _number(frame: Frame, name: str, default: float) -> float:
     value = frame.keys.get(name, default)
     if isinstance(value, bool) or not isinstance(value, int | float | np.number):
         raise ValueError(f"{frame.where}: {name}={value!r} is not a number")
+    if name in frame.keys and name not in ORIGIN and not np.isfinite(value):
+        raise ValueError(f"{frame.where}: {name}={value} is not finite; leave out what is not known")
     return float(value)
 
 
@@ -124,9 +136,9 @@ def _labels(frames: Sequence[Frame], x: Structures) -> Properties:
 
 
 def _virial(frame: Frame, volume: float) -> np.ndarray | None:
-    given = [frame.keys["virial"].T.astype(float)] if "virial" in frame.keys else []
+    given = [_matrix(frame, "virial")] if "virial" in frame.keys else []
     if "stress" in frame.keys:
-        given.append(-volume * frame.keys["stress"].T.astype(float))
+        given.append(-volume * _matrix(frame, "stress"))
     if len(given) == 2 and not np.allclose(*given, rtol=1e-4, atol=1e-3):
         raise ValueError(f"{frame.where}: virial and -volume * stress differ; leave one of them out (eV, eV/Å^3)")
     return given[0] if given else None

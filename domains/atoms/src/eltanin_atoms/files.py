@@ -26,6 +26,8 @@ def read(path: Path) -> tuple[Structures, Properties]:
     if path.is_dir():
         return deepmd_npy.read(path)
     form = format_of(path)
+    if not path.is_file():
+        raise ValueError(f"{path} is neither a file nor a folder: give structures in {KNOWN}")
     if form == "extxyz":
         return extxyz.read(path)
     x = Structures.from_ase([_read_crystal(path, form)])
@@ -33,14 +35,16 @@ def read(path: Path) -> tuple[Structures, Properties]:
 
 
 def write(path: Path, x: Structures, labels: Properties) -> None:
-    """Write extended XYZ, or a folder of deepmd/npy where the name has no suffix."""
+    """Write extended XYZ, or a folder of deepmd/npy where the name has no suffix; ``*.mixed`` of mixed systems."""
     path = Path(path)
     if path.suffix in {".extxyz", ".xyz"}:
         extxyz.write(path, x, labels)
-    elif not path.suffix:
-        deepmd_npy.write(path, x, labels)
+    elif path.suffix in {"", ".mixed"}:
+        deepmd_npy.write(path, x, labels, mixed=path.suffix == ".mixed")
     else:
-        raise ValueError(f"{path}: labelled structures are written as *.extxyz or deepmd/npy folders")
+        raise ValueError(
+            f"{path}: labelled structures are written as *.extxyz or deepmd/npy folders (NAME, or NAME.mixed)"
+        )
 
 
 def format_of(path: Path) -> str:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from typing import NamedTuple
 
 import numpy as np
 
 from eltanin.batch import Column, Properties, Ragged
-from eltanin.protocols import Failure, Labels
+from eltanin.protocols import Evidence, Failure, Labels
 from eltanin_atoms.structures import Structures
 
 # Energy, forces and virial of a single structure, as far as they are known.
@@ -16,25 +17,37 @@ Answer = Mapping[str, np.ndarray]
 SHAPES: Mapping[str, tuple[int, ...]] = {"energy": (), "virial": (3, 3)}
 
 
+class Evident(NamedTuple):
+    """An answer, and how it was reached."""
+
+    answer: Answer
+    evidence: Evidence
+
+
 def label_each(
-    x: Structures, wanted: frozenset[str], answer: Callable[[Structures], Answer | Failure]
+    x: Structures, wanted: frozenset[str], answer: Callable[[Structures], Answer | Evident | Failure]
 ) -> Labels[Properties]:
     """Ask for each structure, stripped of where it came from, and put the answers together.
 
     An answer that is not finite is a failure; a property that an answer lacks is not present.
     """
     bare = replace(x, evidence={})
-    answers = [_finite(answer(bare[np.array([i])])) for i in range(len(x))]
+    answers = [_finite(_evident(answer(bare[np.array([i])]))) for i in range(len(x))]
     failures = {i: a for i, a in enumerate(answers) if isinstance(a, Failure)}
-    rows = [{} if isinstance(a, Failure) else {k: a[k] for k in wanted & a.keys()} for a in answers]
-    return Labels(_properties(rows, wanted), failures)
+    known = {i: a for i, a in enumerate(answers) if isinstance(a, Evident)}
+    rows = [{} if isinstance(a, Failure) else {k: a.answer[k] for k in wanted & a.answer.keys()} for a in answers]
+    return Labels(_properties(rows, wanted), failures, {i: a.evidence for i, a in known.items() if a.evidence})
 
 
-def _finite(answer: Answer | Failure) -> Answer | Failure:
-    if isinstance(answer, Failure):
-        return answer
-    wrong = sorted(name for name, value in answer.items() if not np.isfinite(value).all())
-    return Failure("nonfinite", f"{', '.join(wrong)} not finite") if wrong else answer
+def _evident(answer: Answer | Evident | Failure) -> Evident | Failure:
+    return answer if isinstance(answer, (Evident, Failure)) else Evident(answer, {})
+
+
+def _finite(told: Evident | Failure) -> Evident | Failure:
+    if isinstance(told, Failure):
+        return told
+    wrong = sorted(name for name, value in told.answer.items() if not np.isfinite(value).all())
+    return Failure("nonfinite", f"{', '.join(wrong)} not finite") if wrong else told
 
 
 def _properties(rows: Sequence[Answer], wanted: frozenset[str]) -> Properties:

@@ -8,6 +8,7 @@ Programs that rewrite a file put their own keys first, and then it is no longer 
 
 from __future__ import annotations
 
+import re
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ import numpy as np
 from ase.io.extxyz import key_val_str_to_dict
 
 CASTS: Mapping[str, type] = {"R": float, "I": int, "S": str, "L": str}
+MEANT = re.compile(r"(?:^|\s)(Lattice|Properties|pbc|energy|virial|stress|charge|spin)=")
+LONGEST = 65536  # characters
 PLAIN = "species:S:1:pos:R:3"
 
 
@@ -57,6 +60,8 @@ def _lines(path: Path) -> list[str]:
         text = path.read_text(encoding="utf-8")
     except UnicodeDecodeError as error:
         raise ValueError(f"{path} is not text ({error}): it is damaged, or not extended XYZ") from error
+    if "\0" in text:
+        raise ValueError(f"{path} is not text (it holds a NUL): it is damaged, or not extended XYZ")
     if text and not text.endswith("\n"):
         raise ValueError(f"{path} ends within a line: it may have been cut. If it is whole, end it with a newline")
     return text.rstrip().split("\n") if text.strip() else []
@@ -75,9 +80,10 @@ def _atoms(line: str, where: str) -> int:
 def _frame(block: list[str], path: Path, first: int) -> Frame:
     where = f"{path}, line {first}"
     try:
+        _once(block[0])
         keys = key_val_str_to_dict(block[0])
         layout = _layout(str(keys.get("Properties", PLAIN)))
-    except (ValueError, IndexError) as error:
+    except (ValueError, IndexError, RecursionError) as error:
         raise ValueError(f"{where}: {error}") from error
     width = sum(n for _, _, n in layout)
     rows = [line.split() for line in block[1:]]
@@ -90,6 +96,15 @@ def _frame(block: list[str], path: Path, first: int) -> Frame:
         for (name, kind, n), end in zip(layout, ends, strict=True)
     }
     return Frame(where, keys, columns)
+
+
+def _once(line: str) -> None:
+    """Refuse a key line that takes for ever to read, or says twice what can be only one."""
+    if len(line) > LONGEST:
+        raise ValueError(f"a key line of {len(line)} characters is none: it has at most {LONGEST}")
+    keys = MEANT.findall(line)
+    if twice := sorted({key for key in keys if keys.count(key) > 1}):
+        raise ValueError(f"{', '.join(twice)} is given more than once: leave all but one out")
 
 
 def _layout(text: str) -> list[tuple[str, str, int]]:
@@ -109,7 +124,7 @@ def _column(rows: list[list[str]], cast: type, path: Path, first: int) -> np.nda
         return np.array([[cast(cell) for cell in row] for row in rows])
     except ValueError as error:
         number = next(n for n, row in enumerate(rows, first) if not _casts(row, cast))
-        raise ValueError(f"{path}, line {number}: {error}") from None
+        raise ValueError(f"{path}, line {number}: {error}. Numbers are written as in 1.5 or 2e-3") from None
 
 
 def _casts(row: list[str], cast: type) -> bool:

@@ -8,7 +8,7 @@ given cells.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -16,8 +16,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from eltanin.batch import Properties, Ragged
-from eltanin.protocols import Failure
-from eltanin_gas import files
+from eltanin.protocols import Failure, Labels, Rng
+from eltanin_gas import files, gates
 from eltanin_gas.problems import Problems
 
 
@@ -78,17 +78,18 @@ class Gas:
         """Return how many problems count as different: all, for windows do not overlap."""
         return len(x)
 
+    def flaws(self, x: Problems) -> Mapping[int, Failure]:
+        """Return the problems that no labeler should be asked: no gas, no cells, no time."""
+        return gates.flaws(x)
+
     def refusals(self, x: Problems, labels: Properties) -> Mapping[int, Failure]:
-        """Refuse labels that are not finite, or a gas of negative density."""
-        del x
-        found: dict[int, Failure] = {}
-        rows = zip(labels.values["moments"].rows(), labels.values["closing"].rows(), strict=True)
-        for i, (moments, closing) in enumerate(rows):
-            if not (np.isfinite(moments).all() and np.isfinite(closing).all()):
-                found[i] = Failure("nonfinite", "a moment or closing flux is not finite")
-            elif len(moments) and moments[:, 0].min() < 0:
-                found[i] = Failure("unphysical", f"the density falls to {moments[:, 0].min():.3g}")
-        return found
+        """Refuse labels that are not finite or of other cells, or a gas of negative density."""
+        return gates.refusals(x, labels)
+
+    def trial(self, x: Problems, ask: Callable[[Problems], Labels[Properties]], rng: Rng) -> str:
+        """Return why not to believe a labeler that begins elsewhere than it was told, or loses mass; or nothing."""
+        del rng  # the first problems will do
+        return gates.trial(x, ask)
 
     def write(self, path: Path, x: Problems, labels: Properties) -> None:
         """Write an npz file without pickles."""

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from eltanin.batch import Properties, Ragged, columns_of, to_numpy
+from eltanin.store.arrays import load_npz
 from eltanin_gas.problems import Problems
 
 
@@ -21,16 +22,18 @@ def write(path: Path, x: Problems, labels: Properties) -> None:
 
 def read(path: Path) -> tuple[Problems, Properties]:
     """Read what `write` wrote; refuse any other file by naming what it lacks."""
-    with np.load(path, allow_pickle=False) as file:
-        tree = grown({name: file[name] for name in file.files})
+    tree = grown(load_npz(path))
     lacking = {"problems", "labels"} - tree.keys()
     if lacking:
         raise ValueError(f"{path} has no {' and no '.join(sorted(lacking))}: give an npz file of the gas domain")
-    x, y = tree["problems"], tree["labels"]
-    return (
-        Problems(**{"evidence": {}, **x}),
-        Properties(y["values"], y["present"], y.get("sigma", {})),
-    )
+    x: Any = tree["problems"]
+    y: Any = tree["labels"]
+    try:
+        columns: dict[str, Any] = {"evidence": {}, **x}
+        problems = Problems(**columns)
+        return problems, Properties(y["values"], y["present"], y.get("sigma", {}))
+    except (KeyError, TypeError, AttributeError) as error:
+        raise ValueError(f"{path} is no npz file of the gas domain: {error}") from error
 
 
 def leaves(tree: Mapping[str, Any], above: str = "") -> list[tuple[str, np.ndarray]]:
@@ -52,9 +55,11 @@ def grown(arrays: Mapping[str, np.ndarray]) -> dict[str, Any]:
     tree: dict[str, Any] = {}
     for path, array in arrays.items():
         *branches, name = path.split("/")
-        node = tree
+        node: Any = tree
         for branch in branches:
-            node = node.setdefault(branch, {})
+            node = node.setdefault(branch, {}) if isinstance(node, dict) else None
+        if not isinstance(node, dict):
+            raise ValueError(f"{path} is below what is an array itself")
         node[name] = array
     return {name: _ragged_again(node) for name, node in tree.items()}
 

@@ -5,7 +5,7 @@ Labels: ``potential`` (n,), hartree. Predictions: ``log_psi`` (n,), log|ψ| up t
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar
@@ -13,7 +13,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from eltanin.batch import Properties
-from eltanin.protocols import Failure
+from eltanin.protocols import Failure, Labels, Rng
 from eltanin_walkers import files
 from eltanin_walkers.walkers import Walkers
 
@@ -52,11 +52,27 @@ class ManyBody:
         """Return how many walkers count as different: all."""
         return len(x)
 
+    def flaws(self, x: Walkers) -> Mapping[int, Failure]:
+        """Return the walkers that no labeler should be asked about: those that are nowhere."""
+        if x.positions.ndim != 3:
+            ill = Failure("shape", f"positions {x.positions.shape} are not (walkers, particles, dimensions)")
+            return dict.fromkeys(range(len(x)), ill)
+        lost = np.flatnonzero(~np.isfinite(x.positions).all(axis=(1, 2)))
+        return {int(i): Failure("nonfinite", "a particle is nowhere: its position is not finite") for i in lost}
+
     def refusals(self, x: Walkers, labels: Properties) -> Mapping[int, Failure]:
-        """Refuse a potential energy that is not finite."""
-        del x
-        bad = np.flatnonzero(~np.isfinite(labels.values["potential"]))
+        """Refuse a potential energy that is not one finite number."""
+        potential = np.asarray(labels.values.get("potential", np.zeros(0)))
+        if potential.shape != (len(x),):
+            ill = Failure("shape", f"potential energies of shape {potential.shape} are not one for each of {len(x)}")
+            return dict.fromkeys(range(len(x)), ill)
+        bad = np.flatnonzero(~np.isfinite(potential))
         return {int(i): Failure("nonfinite", "the potential energy is not finite") for i in bad}
+
+    def trial(self, x: Walkers, ask: Callable[[Walkers], Labels[Properties]], rng: Rng) -> str:
+        """Return nothing: a potential energy alone can be checked against nothing."""
+        del x, ask, rng
+        return ""
 
     def write(self, path: Path, x: Walkers, labels: Properties) -> None:
         """Write an npz file without pickles."""

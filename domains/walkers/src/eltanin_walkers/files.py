@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from eltanin.batch import Column, Properties, to_numpy
+from eltanin.store.arrays import load_npz
 from eltanin_walkers.walkers import Walkers
 
 FAMILIES = ("evidence", "values", "present", "sigma")
@@ -27,13 +28,14 @@ def write(path: Path, x: Walkers, labels: Properties) -> None:
 def read(path: Path) -> tuple[Walkers, Properties]:
     """Read what `write` wrote; refuse any other file."""
     found: dict[str, dict[str, Column]] = {family: {} for family in FAMILIES}
-    with np.load(path, allow_pickle=False) as file:
-        if "positions" not in file.files:
-            raise ValueError(f"{path} has no positions: give an npz file of the walkers domain")
-        positions = file["positions"]
-        for name in file.files:
-            family, _, column = name.partition("/")
-            if column:
-                found[family][column] = file[name]
+    arrays = load_npz(path)
+    positions = arrays.pop("positions", np.zeros(0))
+    if positions.ndim != 3 or positions.dtype.kind != "f":
+        raise ValueError(f"{path} has no positions (walkers, particles, dimensions): give an npz file of walkers")
+    for name, array in arrays.items():
+        family, _, column = name.partition("/")
+        if family not in found or not column or len(array) != len(positions):
+            raise ValueError(f"{path}: {name} is nothing of {len(positions)} walkers: give an npz file of walkers")
+        found[family][column] = array
     labels = Properties(found["values"], found["present"], found["sigma"])
     return Walkers(positions, found["evidence"]), labels

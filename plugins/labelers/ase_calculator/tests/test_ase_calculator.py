@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 from ase import Atoms
 from ase.build import bulk, fcc111, molecule
-from ase.calculators.calculator import Calculator, SCFError, all_changes, register_calculator_class
+from ase.calculators.calculator import CalculationFailed, Calculator, SCFError, all_changes, register_calculator_class
 from ase.calculators.emt import EMT
 from vesin import NeighborList
 
 from eltanin_ase_calculator import AseCalculator
 from eltanin_ase_calculator.calculators import writes_files
+from eltanin_ase_calculator.output import last_written
 from eltanin_atoms.conformance.labelers import LabelerConformance, ask, energies
 from eltanin_atoms.structures import Structures
 
@@ -100,7 +103,13 @@ class Strange(Calculator):
         if atoms.numbers[0] == 1:
             raise SCFError("50 cycles")
         if atoms.numbers[0] == 2:
+            (Path(self.directory) / "strange.log").write_text("cycle 1\ncycle 2\n")
             raise RuntimeError("no licence")
+        if atoms.numbers[0] == 5:
+            raise CalculationFailed("exit status 1")
+        if atoms.numbers[0] == 6:
+            raise MemoryError
+        self.converged = atoms.numbers[0] != 7
         energy = np.nan if atoms.numbers[0] == 3 else 1.5
         self.results = {"energy": energy, "forces": np.zeros((len(atoms), 3))}
 
@@ -115,12 +124,43 @@ def strange(monkeypatch):
     return AseCalculator("strange")
 
 
+def labels_of(strange, *symbols):
+    return ask(strange, Structures.from_ase([Atoms(s, cell=[5, 5, 5], pbc=True) for s in symbols]))
+
+
 def test_troubles_of_a_calculator_are_failures_of_single_structures(strange):
-    x = Structures.from_ase([Atoms(s, cell=[5, 5, 5], pbc=True) for s in ("H", "Be", "He", "Li")])
-    labels = ask(strange, x)
-    assert {i: f.kind for i, f in labels.failures.items()} == {0: "unconverged", 2: "crash", 3: "nonfinite"}
+    labels = labels_of(strange, "H", "Be", "He", "Li", "B")
+    kinds = {i: f.kind for i, f in labels.failures.items()}
+    assert kinds == {0: "unconverged", 2: "error", 3: "nonfinite", 4: "crash"}
     assert "no licence" in labels.failures[2].message
+    assert labels.failures[2].output == "strange.log:\ncycle 1\ncycle 2"
     assert labels.values.values["energy"][1] == 1.5
+
+
+def test_memory_is_for_whoever_gave_it_to_say(strange):
+    with pytest.raises(MemoryError):
+        labels_of(strange, "C")
+
+
+def test_each_label_says_which_calculator_made_it_and_whether_it_converged(strange):
+    labels = labels_of(strange, "Be", "He", "N")
+    assert labels.evidence == {
+        0: {"method": "Strange()", "converged": True},
+        2: {"method": "Strange()", "converged": False},
+    }
+    lj = ask(AseCalculator("lj", {"sigma": 2.3, "rc": 6.0}), Structures.from_ase([bulk("Cu")]))
+    assert lj.evidence == {0: {"method": "LennardJones(rc=6.0, sigma=2.3)"}}
+
+
+def test_the_last_lines_are_those_of_the_newest_text_file(tmp_path):
+    assert last_written(tmp_path) == ""
+    for i, (name, content) in enumerate(
+        {"old.log": b"old", "new.log": b"a\n" * 50 + b"end", "wave.bin": b"\0\1"}.items()
+    ):
+        (tmp_path / name).write_bytes(content)
+        os.utime(tmp_path / name, ns=(0, i))
+    (tmp_path / "empty.log").touch()
+    assert last_written(tmp_path) == "new.log:\n" + "a\n" * 19 + "end"
 
 
 def test_what_is_not_implemented_is_not_present(strange):

@@ -174,12 +174,6 @@ def test_elements_without_parameters_are_refused_before_work():
     LennardJones(others={"Cu": [0.4, 2.3]}).check(copper)
 
 
-def test_atoms_on_top_of_each_other_are_unphysical():
-    failure = ask(LennardJones(), Structures.from_ase([Atoms("Ar2", [[0, 0, 0], [0, 0, 0.5]])])).failures[0]
-    assert failure.kind == "unphysical"
-    assert "0.5 Å" in failure.message
-
-
 @pytest.mark.parametrize(
     ("settings", "says"),
     [
@@ -189,7 +183,6 @@ def test_atoms_on_top_of_each_other_are_unphysical():
         ({"element": "Arr"}, "chemical symbol"),
         ({"others": {"Kr": [0.01]}}, "epsilon"),
         ({"others": {"Ar": [0.01, 3.0]}}, "give it once"),
-        ({"closest": 0.0}, "between 0 and 1"),
     ],
 )
 def test_settings_are_checked(settings, says):

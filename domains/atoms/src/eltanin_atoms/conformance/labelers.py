@@ -1,4 +1,4 @@
-"""What makes a labeler of atoms trustworthy: physics, independence, honest failure.
+"""What makes a labeler of atoms trustworthy: physics, independence, no state.
 
 Inherit in a test module, give a labeler and structures that it can label, and pytest does the rest:
 
@@ -221,19 +221,6 @@ class LabelerConformance:
                 if self.has_virial:
                     self.close(2 * here["virial"], there["virial"])
 
-    def test_a_bad_structure_is_a_failure_of_its_own(self, labeler: Any, structures: Structures) -> None:
-        """NaN, atoms on top of each other, no element, no volume: each a failure, the rest is labelled."""
-        good = structures[np.array([0])]
-        batch = Structures.concatenate([good, *spoiled(good), good])
-        labels = ask(labeler, batch)
-        assert sorted(labels.failures) == list(range(1, len(batch) - 1))
-        for failure in labels.failures.values():
-            assert failure.kind
-            assert failure.message
-        ends = labels.values[np.array([0, len(batch) - 1])]
-        self.same(ends[np.array([0])], ask(labeler, good).values)
-        self.same(ends[np.array([1])], ask(labeler, good).values)
-
     def close(self, a: Any, b: Any, scale: float | None = None) -> None:
         """Assert equality within the symmetry tolerance of the largest value; NaN equals NaN."""
         a, b = np.asarray(a), np.asarray(b)
@@ -268,14 +255,6 @@ def doubled(x: Structures, axis: int) -> Structures:
     return Structures.one(
         np.tile(x.numbers.values, 2), np.concatenate([positions, positions + x.cell[0, axis]]), cell[0], x.pbc[0]
     )
-
-
-def spoiled(x: Structures) -> list[Structures]:
-    """Return what no labeler can label, made of a single structure of two atoms at least."""
-    nan, touching, numbers = (x.positions.values.copy(), x.positions.values.copy(), x.numbers.values.copy())
-    nan[0, 1], touching[1], numbers[0] = np.nan, touching[0] + 1e-3, 0
-    flat = replace(x, cell=np.zeros((1, 3, 3)), pbc=np.ones((1, 3), dtype=bool))
-    return [moved(x, nan), moved(x, touching), replace(x, numbers=Ragged(numbers, x.counts)), flat]
 
 
 def _flat(column: Any) -> np.ndarray:

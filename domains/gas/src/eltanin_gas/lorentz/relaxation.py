@@ -15,7 +15,7 @@ from typing import ClassVar
 import numpy as np
 
 from eltanin.batch import Properties, Ragged
-from eltanin.protocols import Labels, Rng, System
+from eltanin.protocols import Failure, Labels, Rng, System
 from eltanin_gas.lorentz.entropy import eddington_factor
 from eltanin_gas.lorentz.flow import fields_after
 from eltanin_gas.problems import Problems
@@ -24,6 +24,14 @@ from eltanin_gas.problems import Problems
 def exact_closure(fields: np.ndarray) -> np.ndarray:
     """Return chi (cells,) of the moments (cells, 2)."""
     return eddington_factor(fields[:, 1] / fields[:, 0])
+
+
+def impossible(x: Problems) -> dict[int, str]:
+    """Return which problems have moments of no Lorentz gas, and what is wrong with them."""
+    n, j = x.fields.values.T
+    cells = np.flatnonzero(~((n > 0) & (np.abs(j) <= n)))[::-1]
+    told = "density {:.4g} and current {:.4g}: particles of speed 1 have n > 0 and |j| <= n"
+    return {int(x.fields.owner[cell]): told.format(n[cell], j[cell]) for cell in cells}
 
 
 @dataclass(frozen=True)
@@ -53,25 +61,22 @@ class Relaxation:
         fields = x.fields.values
         if fields.ndim != 2 or fields.shape[1] != 2:
             raise ValueError(f"fields of shape {fields.shape}: a Lorentz gas has density and current, (cells, 2)")
-        impossible = np.flatnonzero(~((fields[:, 0] > 0) & (np.abs(fields[:, 1]) <= fields[:, 0])))
-        if len(impossible):
-            n, j = fields[impossible[0]]
-            raise ValueError(
-                f"problem {x.fields.owner[impossible[0]]} has density {n:.4g} and current {j:.4g}: "
-                "particles of speed 1 have n > 0 and |j| <= n; mend the fields"
-            )
+        for problem, reason in impossible(x).items():
+            raise ValueError(f"problem {problem} has {reason}; mend the fields")
 
     def label(self, x: Problems, wanted: frozenset[str], rng: Rng) -> Labels[Properties]:
         """Return moments and closing fluxes of the cells visited; the given ones come first."""
         del wanted, rng
-        self.check(x)
+        failures = {i: Failure("unphysical", reason) for i, reason in impossible(x).items()}
+        still = np.isin(x.fields.owner, list(failures))  # what is not read must not spoil the rest
+        x = replace(x, fields=Ragged(np.where(still[:, None], [1.0, 0.0], x.fields.values), x.cells))
         rows = zip(*(Ragged(v, x.cells).rows() for v in self._instants(x)), strict=True)
         seen = [np.concatenate(row[:1] if still else row) for row, still in zip(rows, x.duration == 0, strict=True)]
         counts = np.array([len(moments) for moments in seen], dtype=np.int64)
         moments = np.concatenate([x.fields.values[:0], *seen])
         closing = exact_closure(moments)[:, None]
         values = Properties.of(moments=Ragged(moments, counts), closing=Ragged(closing, counts))
-        return Labels(values, {})
+        return Labels(values, failures)
 
     def _instants(self, x: Problems) -> list[np.ndarray]:
         seen = [x.fields.values]

@@ -2,23 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
+from subprocess import CalledProcessError
 from tempfile import TemporaryDirectory
 from typing import Any, ClassVar
 
 import numpy as np
 from ase import Atoms
-from ase.calculators.calculator import PropertyNotImplementedError, SCFError
+from ase.calculators.calculator import CalculationFailed, PropertyNotImplementedError, SCFError
 from ase.calculators.emt import parameters as emt_parameters
 from ase.data import chemical_symbols
 
 from eltanin.batch import Properties
-from eltanin.protocols import Failure, Labels, Rng
+from eltanin.protocols import Evidence, Failure, Labels, Rng
 from eltanin_ase_calculator.calculators import calculator_class, check_parameters, writes_files
-from eltanin_atoms.labelling import Answer, label_each
-from eltanin_atoms.screening import flaw
+from eltanin_ase_calculator.output import last_written
+from eltanin_atoms.labelling import Answer, Evident, label_each
 from eltanin_atoms.structures import Structures
 
 
@@ -28,7 +29,7 @@ class AseCalculator:
 
     calculator: the name under which ASE registers it: emt, lj, gpaw, vasp, ….
     parameters: what its constructor takes, in ASE's units (eV, Å); a program's command and paths
-    stand in ASE's own configuration.  closest: nearer atoms are a failure, in sums of covalent radii.
+    stand in ASE's own configuration.
     """
 
     domain: ClassVar[str] = "atoms"
@@ -37,14 +38,11 @@ class AseCalculator:
 
     calculator: str = "emt"
     parameters: dict[str, float | int | str | bool] = field(default_factory=dict)
-    closest: float = 0.5
 
     def __post_init__(self) -> None:
         """Check the settings, importing the calculator but running nothing."""
         calculator_class(self.calculator)
         check_parameters(self.calculator, self.parameters)
-        if not 0 < self.closest < 1:
-            raise ValueError(f"closest={self.closest}: give a fraction of the sum of covalent radii, between 0 and 1")
 
     def check(self, x: Structures) -> None:
         """Refuse elements that are not parametrised, and a calculator that cannot be set up."""
@@ -55,8 +53,8 @@ class AseCalculator:
                 f" {', '.join(emt_parameters)}. Choose another system or labeler.calculator."
             )
         try:
-            with self._calculator():
-                pass
+            with TemporaryDirectory(prefix="eltanin-") as folder:
+                self._calculator(folder)
         except Exception as error:
             raise ValueError(
                 f"calculator={self.calculator} with parameters={self.parameters} cannot be set up:"
@@ -66,30 +64,35 @@ class AseCalculator:
     def label(self, x: Structures, wanted: frozenset[str], rng: Rng) -> Labels[Properties]:
         """Return what the calculator implements; an error of it is a failure of that structure."""
         del rng  # the calculators' own settings decide
+        return label_each(x, wanted, lambda one: self._answer(one.to_ase()[0], wanted))
 
-        def answer(one: Structures) -> Answer | Failure:
-            return flaw(one, self.closest) or self._answer(one.to_ase()[0], wanted)
-
-        return label_each(x, wanted, answer)
-
-    def _answer(self, atoms: Atoms, wanted: frozenset[str]) -> Answer | Failure:
-        try:
-            with self._calculator() as atoms.calc:
-                return _evaluate(atoms, wanted)
-        except SCFError as error:
-            return Failure("unconverged", str(error))
-        except Exception as error:
-            return Failure("crash", f"{type(error).__name__}: {error}")
-
-    @contextmanager
-    def _calculator(self) -> Iterator[Any]:
-        """Give a fresh calculator; one that writes files does so in a folder of its own."""
-        kind = calculator_class(self.calculator)
-        if not writes_files(kind):
-            yield kind(**self.parameters)
-            return
+    def _answer(self, atoms: Atoms, wanted: frozenset[str]) -> Evident | Failure:
         with TemporaryDirectory(prefix="eltanin-") as folder:
-            yield kind(directory=folder, **self.parameters)
+            try:
+                atoms.calc = calculator = self._calculator(folder)
+                return Evident(_evaluate(atoms, wanted), self._evidence(calculator))
+            except MemoryError:  # it may have more of it another time: not for this labeler to say
+                raise
+            except Exception as error:
+                return Failure(_kind(error), f"{type(error).__name__}: {error}", last_written(Path(folder)))
+
+    def _calculator(self, folder: str) -> Any:
+        """Return a fresh calculator; one that writes files does so in the folder."""
+        kind = calculator_class(self.calculator)
+        return kind(**({"directory": folder} if writes_files(kind) else {}), **self.parameters)
+
+    def _evidence(self, calculator: Any) -> Evidence:
+        """Return what was asked of which calculator, and whether it says that it converged."""
+        settings = ", ".join(f"{key}={value!r}" for key, value in sorted(self.parameters.items()))
+        told = getattr(calculator, "converged", None)
+        converged = {"converged": bool(told)} if isinstance(told, bool | np.bool_) else {}
+        return {"method": f"{type(calculator).__name__}({settings})", **converged}
+
+
+def _kind(error: Exception) -> str:
+    if isinstance(error, SCFError):
+        return "unconverged"
+    return "crash" if isinstance(error, CalculationFailed | CalledProcessError) else "error"
 
 
 def _evaluate(atoms: Atoms, wanted: frozenset[str]) -> Answer:

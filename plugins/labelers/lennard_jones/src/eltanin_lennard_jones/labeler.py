@@ -14,7 +14,6 @@ from eltanin.batch import Properties
 from eltanin.protocols import Failure, Labels, Rng
 from eltanin.registry import nearest
 from eltanin_atoms.labelling import Answer, label_each
-from eltanin_atoms.screening import flaw
 from eltanin_atoms.structures import Structures
 from eltanin_lennard_jones.kernels import energy_forces_virial, pairs_within
 
@@ -26,7 +25,6 @@ class LennardJones:
     element: its symbol.  epsilon: well depth, eV.  sigma: zero of the potential, Å.
     others: further elements, each as symbol: [epsilon, sigma]; unlike pairs by Lorentz-Berthelot.
     switch: where the switching off begins, Å.  cutoff: where it ends, Å.
-    closest: nearer atoms are a failure, in sums of covalent radii.
     """
 
     domain: ClassVar[str] = "atoms"
@@ -39,7 +37,6 @@ class LennardJones:
     others: dict[str, list[float]] = field(default_factory=dict)
     switch: float = 7.5
     cutoff: float = 8.5
-    closest: float = 0.5
 
     def __post_init__(self) -> None:
         """Check the settings."""
@@ -57,8 +54,6 @@ class LennardJones:
                 f"switch={self.switch} Å and cutoff={self.cutoff} Å: the potential is switched off"
                 " from the one to the other, so give 0 < switch < cutoff"
             )
-        if not 0 < self.closest < 1:
-            raise ValueError(f"closest={self.closest}: give a fraction of the sum of covalent radii, between 0 and 1")
 
     def check(self, x: Structures) -> None:
         """Refuse elements that have no parameters."""
@@ -71,12 +66,12 @@ class LennardJones:
             )
 
     def label(self, x: Structures, wanted: frozenset[str], rng: Rng) -> Labels[Properties]:
-        """Return energies, forces and virials; an unphysical or unknown structure is a failure."""
+        """Return energies, forces and virials; a structure with an unknown element is a failure."""
         del rng  # the potential is exact
         epsilon, sigma = self._tables()
 
         def answer(one: Structures) -> Answer | Failure:
-            if bad := flaw(one, self.closest) or self._unknown(one, sigma):
+            if bad := self._unknown(one, sigma):
                 return bad
             z = one.numbers.values
             pairs = pairs_within(self.cutoff, one.positions.values, one.cell[0], one.pbc[0])
