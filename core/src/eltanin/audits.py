@@ -58,8 +58,11 @@ class Audit:
         for name in ("failure_rate", "confidence", "accurate_fraction"):
             if not 0 < (value := getattr(self, name)) < 1:
                 raise ValueError(f"audit.{name}={value} is a fraction: give a number between 0 and 1")
-        if self.tolerance is not None and not self.tolerance > 0:
-            raise ValueError(f"audit.tolerance={self.tolerance}: an error bound is above 0")
+        if self.tolerance is not None and not 0 < self.tolerance < math.inf:
+            raise ValueError(
+                f"audit.tolerance={self.tolerance}: an error bound is a number above 0; give audit.tolerance=NUMBER in"
+                " the unit of the domain's measure, or null for no audits"
+            )
         if self.each_round < 0:
             raise ValueError(f"audit.each_round={self.each_round}: give 0 or more")
 

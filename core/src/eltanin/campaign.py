@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 
+from eltanin import endings
 from eltanin.audits import Audit
 from eltanin.batch import Properties
 from eltanin.errors import EltaninError
-from eltanin.labelling import Asked, Labelling
+from eltanin.labelling.ask import Asked, Labelling
 from eltanin.protocols import (
     Dataset,
     Domain,
@@ -29,6 +30,7 @@ from eltanin.protocols import (
     Verdict,
 )
 from eltanin.randomness import stream
+from eltanin.registry import name_of
 from eltanin.run.journal import Journal, Outcome
 
 Committee = Sequence[Predictor[Any, Any]]
@@ -40,7 +42,8 @@ class Snapshot:
     """All that a campaign is between two rounds: what it needs to go on, and nothing else.
 
     round: the next one.  models: a state for each member.  spent: totals so far (explored, different,
-    labelled, failed, cached, audited, exams).  status: running, converged, budget or failed.
+    labelled, failed, flawed, cached, audited, exams).  stalled: rounds in which nothing could be learned, on end.
+    status: running, converged, budget or failed.
     """
 
     round: int = 0
@@ -51,6 +54,7 @@ class Snapshot:
     status: str = "running"
     stop_reason: str = ""
     spent: Mapping[str, int] = field(default_factory=dict)
+    stalled: int = 0
 
 
 @dataclass(frozen=True)
@@ -91,7 +95,7 @@ class Campaign:
             asked, exam = self.add_audits(pool, selection, now)
             expected = self.expect(committee, asked.chosen)
         with journal.stage("label", len(asked.chosen)):
-            answer = self.labelling.ask(asked.chosen, {"round": now.round}, journal.task_finished)
+            answer = self.labelling.ask(asked.chosen, self.origin(now), journal, now.spent)
         rows = self.rows(now, asked, expected, answer)
         statement = self.state(rows, exam)
         data = self.remember(now.data, rows)
@@ -105,9 +109,22 @@ class Campaign:
         brought = Outcome(pool, different, asked, rows, answer, statement, metrics, errors)
         spent = {k: now.spent.get(k, 0) + n for k, n in brought.counts().items()}
         journal.finish(brought, spent)
-        status, why = self.judge(now, spent, len(pool), len(data) if data else 0, statement)
+        stalled = now.stalled + 1 if endings.learned_nothing(brought) else 0
+        status, why = endings.ending(brought, now.round, spent, self.labels, data is not None, stalled)
         feedback = self.feedback(pool, asked)
-        return Snapshot(now.round + 1, data, explorer, models, feedback, status, why, spent)
+        return Snapshot(now.round + 1, data, explorer, models, feedback, status, why, spent, stalled)
+
+    def try_labeler(self, now: Snapshot) -> None:
+        """Put the labeler on trial where the exploration begins, before it is believed."""
+        if now.round == 0:
+            pool, _ = self.explorer.explore([], now.explorer, None, self.stream(now, "explore"))
+            journal = Journal(self.hooks, now.round)
+            with journal.stage("label"):
+                self.labelling.trial(pool, self.stream(now, "trial"), journal)
+
+    def origin(self, now: Snapshot) -> dict[str, Any]:
+        """Return what asks for the labels of a round, for their record."""
+        return {"round": now.round, "explorer": name_of(type(self.explorer)), "seed": self.seed}
 
     def stream(self, now: Snapshot, *place: str | int) -> Rng:
         """Return the random stream of a place in a round."""
@@ -199,24 +216,6 @@ class Campaign:
         was_asked = np.zeros(len(pool), dtype=bool)
         was_asked[asked.origin[asked.origin >= 0]] = True
         return Feedback(getattr(pool, "evidence", {}), asked.verdict, asked.score, was_asked)
-
-    def judge(
-        self, now: Snapshot, spent: Mapping[str, int], explored: int, rows: int, statement: Mapping[str, Any]
-    ) -> tuple[str, str]:
-        """Return the status after a round, and why."""
-        if statement.get("converged"):
-            rate, confidence = statement["failure_rate_at_most"], statement["confidence"]
-            return "converged", (
-                f"{statement['audits']} audits, {statement['failures']} failures: of what the committee calls "
-                f"accurate at most {rate:.1%} fails, at {confidence:.1%} confidence"
-            )
-        if not rows:
-            return "failed", "no configuration could be labelled: see the label failures"
-        if self.labels is not None and spent["labelled"] >= self.labels:
-            return "budget", f"all {self.labels} labels are spent"
-        if now.round and not explored:
-            return "budget", "the explorer has nothing more to show"
-        return "running", ""
 
 
 def train_member(model: Model[Any, Any, Any, Any], state: Any, data: Rows, rng: Rng) -> tuple[Any, Metrics]:

@@ -44,8 +44,13 @@ def task_finished(round: int, stage: str) -> None:
 
 
 @hookspec
-def labels_failed(round: int, failures: Sequence[Failure]) -> None:
-    """Tell which labels of a round are missing, and why."""
+def labels_failed(round: int, failures: Sequence[Failure], keys: Sequence[str]) -> None:
+    """Tell as it happens which labels of a round are missing, why, and their keys; a key is empty without a store."""
+
+
+@hookspec
+def labels_awaited(round: int, labels: int, holder: str) -> None:
+    """Tell now and then that so many labels are being made by another run, and by whom."""
 
 
 @hookspec

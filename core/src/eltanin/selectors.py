@@ -13,11 +13,15 @@ from eltanin.protocols import OwnDomain, Predictor, Rng, Selection, Verdict
 Committee = Sequence[Predictor[Any, Any]]
 
 
-def scores(domain: Any, pool: Any, committee: Committee) -> np.ndarray:
-    """Return how far the committee deviates per sample; NaN where fewer than two can disagree."""
+def scores(domain: Any, pool: Any, committee: Committee) -> np.ndarray | None:
+    """Return how far the committee deviates per sample; none where no two members can disagree.
+
+    Members that agree to the last bit, wherever they are asked, are copies: nor can these.
+    """
     if len(committee) < 2 or len(pool) == 0:
-        return np.full(len(pool), np.nan)
-    return np.asarray(domain.deviation([member.predict(pool) for member in committee]))
+        return None
+    score = np.asarray(domain.deviation([member.predict(pool) for member in committee]))
+    return score if np.any(score != 0) else None
 
 
 def verdicts(score: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -28,10 +32,10 @@ def verdicts(score: np.ndarray, low: float, high: float) -> np.ndarray:
     return verdict
 
 
-def choose(pool: Any, verdict: np.ndarray, score: np.ndarray, budget: int, rng: Rng) -> Selection[Any]:
+def choose(pool: Any, verdict: np.ndarray, score: np.ndarray | None, budget: int, rng: Rng) -> Selection[Any]:
     """Choose at random among the candidates, at most `budget` of them."""
     candidates = rng.permutation(np.flatnonzero(verdict == Verdict.CANDIDATE))[:budget]
-    return Selection(pool[candidates], candidates, verdict, score)
+    return Selection(pool[candidates], candidates, verdict, np.full(len(pool), np.nan) if score is None else score)
 
 
 def everything(pool: Any) -> Selection[Any]:
@@ -73,8 +77,7 @@ class TrustLevels:
         if not committee:
             return everything(pool)
         score = scores(self.measured, pool, committee)
-        unknown = np.full(len(pool), int(Verdict.CANDIDATE))
-        verdict = verdicts(score, self.low, self.high) if len(committee) > 1 else unknown
+        verdict = np.full(len(pool), int(Verdict.CANDIDATE)) if score is None else verdicts(score, self.low, self.high)
         return choose(pool, verdict, score, self.budget, rng)
 
 

@@ -15,6 +15,7 @@ from eltanin.parts.schema import given, hints, is_required, is_tuple, schema, se
 from eltanin.registry import find, load, options, origin
 
 Plain = Mapping[str, Any]
+FIRST = ("domain", "system", "executor")  # made in this order, before all others, for these may ask for them
 
 
 class Choice(NamedTuple):
@@ -34,15 +35,25 @@ class Choice(NamedTuple):
 def build(root: type[Any], raw: Plain) -> tuple[Any, dict[str, str]]:
     """Return the root dataclass with all its components, and the distributions they came from."""
     _construct(root, _settings(root, raw) | dict.fromkeys(spot.name for spot in slots(root)))  # the quick check first
+    raw = with_domain(root, raw)
     found = list(choices(root, raw))
-    domain = domain_of(found)
+    domain_of(found)
     used = {choice.said: origin(find(choice.group, choice.name)) for choice in found}
-    used[f"domain={domain}"] = origin(find("domain", domain))
-    known = {"domain": load("domain", domain)(), "data": raw.get("data"), "system": None, "executor": None}
-    for choice in found:
-        if choice.at in ("system", "executor"):  # before all others, for they may ask for it
-            known[choice.at] = make(choice.cls, raw[choice.at], known, choice.at, choice.name)
+    known = {"data": raw.get("data"), **dict.fromkeys(FIRST)}
+    at_top = {choice.at: choice for choice in found}
+    for place in FIRST:
+        if choice := at_top.get(place):
+            known[place] = make(choice.cls, raw[place], known, place, choice.name)
     return make(root, raw, known), used
+
+
+def with_domain(root: type[Any], raw: Plain) -> Plain:
+    """Return a configuration that names its domain: the one that its parts belong to, where none is chosen."""
+    if raw.get("domain") is not None:
+        return raw
+    name = domain_of(list(choices(root, raw)))
+    default: Any = OmegaConf.structured(schema(load("domain", name), name))
+    return {**raw, "domain": OmegaConf.to_container(default, enum_to_str=True)}
 
 
 def choices(cls: type[Any], raw: Plain, at: str = "") -> Iterator[Choice]:
@@ -118,7 +129,7 @@ def _parts(cls: type[Any], raw: Plain, known: Plain, at: str) -> dict[str, Any]:
 
 def _part(group: str, raw: Plain, known: Plain, at: str) -> Any:
     name = str(raw["_name_"])
-    return known[at] if at in ("system", "executor") else make(load(group, name), raw, known, at, name)
+    return known[at] if at in FIRST else make(load(group, name), raw, known, at, name)
 
 
 def _given(cls: type[Any], known: Plain, at: str) -> dict[str, Any]:

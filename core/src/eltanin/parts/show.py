@@ -70,10 +70,11 @@ def installed(as_json: bool = False, role: str | None = None) -> str:
     listed = [row for row in rows() if role in (None, row.role)]
     if as_json:
         return json.dumps([asdict(row) for row in listed], indent=2, ensure_ascii=False)
-    return _table([("ROLE", "NAME", "DOMAIN", "DISTRIBUTION", "VERSION", ""), *map(astuple, listed)])
+    return table([("ROLE", "NAME", "DOMAIN", "DISTRIBUTION", "VERSION", ""), *map(astuple, listed)])
 
 
-def _table(lines: list[tuple[str, ...]]) -> str:
+def table(lines: list[tuple[str, ...]]) -> str:
+    """Return lines with their columns aligned; on a terminal, cut at its edge."""
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     limit = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     padded = ("  ".join(map(str.ljust, line, widths)) for line in lines)
@@ -94,7 +95,7 @@ def _component(role: str, name: str) -> str:
     told = [
         f"{role}={name}   domain {cls.domain}, from {origin(find(role, name))}",
         inspect.getdoc(cls) or "",
-        _table([("SETTING", "TYPE", "DEFAULT"), *_settings(cls, at)]),
+        table([("SETTING", "TYPE", "DEFAULT"), *_settings(cls, at)]),
     ]
     for group, place, first in chosen_first(cls):
         how = f"{group}=NAME" if group.replace("/", ".") == f"{at}.{place}" else f"{group}@{at}.{place}=NAME"
