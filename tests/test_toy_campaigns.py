@@ -17,7 +17,7 @@ from eltanin.compose import restore
 from eltanin.errors import ConfigurationError
 from eltanin.execution import Inline, Processes
 from eltanin.hooks import relay
-from eltanin.labelling import Labelling
+from eltanin.labelling.ask import Labelling
 from eltanin.protocols import Labels
 from eltanin.run.folder import RunFolder
 from eltanin.selectors import Everything, RandomChoice, TrustLevels
@@ -56,7 +56,7 @@ def gas_campaign(executor=None, selector=None, seed=0):
         domain=domain,
         explorer=RandomStates(GAS),
         selector=selector or TrustLevels(domain, low=1e-4, high=1.0, budget=10),
-        labelling=Labelling(Relaxation(GAS), domain.wanted, executor, seed, None, domain.refusals),
+        labelling=Labelling(domain, Relaxation(GAS), executor, seed, None),
         model=RidgeClosure(),
         executor=executor,
         audit=Audit(tolerance=TOLERANCE),
@@ -71,7 +71,7 @@ def walkers_campaign(seed=0, listener=None):
         domain=domain,
         explorer=Metropolis(system),
         selector=Everything(),
-        labelling=Labelling(well, domain.wanted, Inline(), seed, None, domain.refusals),
+        labelling=Labelling(domain, well, Inline(), seed, None),
         model=GaussianWavefunction(system),
         executor=Inline(),
         seed=seed,
@@ -190,7 +190,7 @@ def test_a_round_of_an_empty_campaign_costs_the_core_little(capsys):
         walkers_campaign(listener=listener),
         explorer=nothing,
         model=nothing,
-        labelling=Labelling(nothing, domain.wanted, Inline(), 0, None, domain.refusals),
+        labelling=Labelling(domain, nothing, Inline(), 0, None),
     )
     calls = 0
 
