@@ -3,6 +3,7 @@
 With --check it writes nothing, and ends with 1 if the page is not up to date.
 """
 
+import re
 import sys
 from pathlib import Path
 
@@ -29,10 +30,7 @@ def table() -> str:
 
 def shortened(row: str) -> str:
     """Return a row without the long runs of one letter that some cases are made of."""
-    for letter in "[x9":
-        while letter * 12 in row:
-            row = row.replace(letter * 12, letter * 8 + "…").replace("…" + letter, "…")
-    return row.replace("……", "…")
+    return re.sub(r"([\[x9])\1{11,}", r"\1\1\1\1\1\1…", row)
 
 
 def main() -> None:

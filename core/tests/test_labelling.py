@@ -195,6 +195,30 @@ def test_what_a_labeler_admits_is_no_label(store):
     assert '"steps": 7' in asked.labels.failures[0].message
 
 
+@dataclass(frozen=True)
+class Limited(PointsDomain):
+    """A campaign that learns no large energies."""
+
+    largest: float = 1.0
+
+    def refusals(self, x: Points, labels: Properties) -> dict[int, Failure]:
+        large = np.flatnonzero(labels.values["energy"] > self.largest)
+        return {int(i): Failure("unphysical", f"beyond {self.largest}") for i in large}
+
+
+def test_a_limit_of_one_campaign_is_none_of_another(store, log):
+    x = points(*[GOOD] * 6)
+    large = {i for i, row in enumerate(x.positions.rows()) if 0.5 * np.sum(row**2) > 1.0}
+    assert 0 < len(large) < 6
+    for cached in (0, 6 - len(large)):
+        strict = labelling(store, Springs(log=str(log)), domain=Limited()).ask(x, {})
+        assert set(strict.labels.failures) == large
+        assert strict.cached == cached
+    lenient = labelling(store, Springs(log=str(log)), domain=Limited(largest=1e9)).ask(x, {})
+    assert not lenient.labels.failures
+    assert (lenient.cached, calls(log)) == (6, 6)
+
+
 def test_labels_of_one_method_say_the_same_of_how_they_were_made(store):
     asked = labelling(store).ask(points(GOOD, OTHERWISE, GOOD), {})
     assert {row: f.kind for row, f in asked.labels.failures.items()} == {1: "method"}

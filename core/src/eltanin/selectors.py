@@ -14,13 +14,17 @@ Committee = Sequence[Predictor[Any, Any]]
 
 
 def scores(domain: Any, pool: Any, committee: Committee) -> np.ndarray | None:
-    """Return how far the committee deviates per sample; none where no two members can disagree.
+    """Return how far the committee deviates per sample; none where nothing can tell.
 
-    Members that agree to the last bit, wherever they are asked, are copies: nor can these.
+    No two members, and none that knows its own standard error, cannot. Members that agree to the last
+    bit, wherever they are asked, are copies: nor can these.
     """
-    if len(committee) < 2 or len(pool) == 0:
+    if len(committee) == 0 or len(pool) == 0:
         return None
-    score = np.asarray(domain.deviation([member.predict(pool) for member in committee]))
+    predictions = [member.predict(pool) for member in committee]
+    if len(committee) == 1 and not getattr(predictions[0], "sigma", None):
+        return None
+    score = np.asarray(domain.deviation(predictions))
     return score if np.any(score != 0) else None
 
 

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 from eltanin.batch import Properties
 from eltanin.execution.memory import is_lack_of_memory
 from eltanin.execution.output import last_output
-from eltanin.labelling.judge import Refusals, judged
+from eltanin.labelling.judge import Refusals, whole
 from eltanin.protocols import Evidence, Failure, Labeler, Labels
 from eltanin.randomness import stream
 from eltanin.store.leases import Held, beating
@@ -114,7 +114,7 @@ def _kept(objects: Objects, record: Record) -> Made:
 def _asked(inquiry: Inquiry, question: Question) -> Record:
     """Ask, and judge what comes back."""
     labels, seconds = ask(inquiry.labeler, question.x, inquiry.wanted, int(question.key, 16))
-    labels = judged(question.x, labels, inquiry.refusals)
+    labels = whole(question.x, labels, inquiry.refusals)
     evidence = labels.evidence.get(0, {})
     failure = labels.failures.get(0) or otherwise_made(inquiry.objects.root, inquiry.method, evidence)
     if failure is not None:

@@ -16,7 +16,7 @@ from eltanin.batch import Properties, columns_of, fingerprints, missing, to_nump
 from eltanin.errors import EltaninError
 from eltanin.labelling.answer import Inquiry, Question, ask
 from eltanin.labelling.entropy import entropy
-from eltanin.labelling.judge import judged
+from eltanin.labelling.judge import learnable
 from eltanin.labelling.listener import NOBODY, Listener
 from eltanin.labelling.passes import Passes
 from eltanin.labelling.patience import LabelerBroken, Limits, Patience
@@ -24,6 +24,7 @@ from eltanin.protocols import Domain, Executor, Failure, Labeler, Labels, Rng
 from eltanin.store.attempts import settled
 from eltanin.store.labels import LabelStore
 from eltanin.store.method import differences, label_key, method_of, versions_of
+from eltanin.store.records import Record
 
 
 @dataclass(frozen=True)
@@ -109,7 +110,7 @@ class Labelling:
         keys = tuple(label_key(name, self.method, self.wanted) for name in names)
         times = Counter(keys)
         known = store.get(times.keys() - {keys[row] for row in flaws})
-        answers = {key: r.answer for key, r in known.items() if r.failure is None or settled(r.failure, r.attempt)}
+        answers = {key: self._seen(r) for key, r in known.items() if r.failure is None or settled(r.failure, r.attempt)}
         cached = sum(times[key] for key, one in answers.items() if not isinstance(one, Failure))
         answers |= {keys[row]: failure for row, failure in flaws.items()}
         for key in answers:
@@ -120,10 +121,17 @@ class Labelling:
         with closing(
             Passes(self.executor, store, self._inquiry(store), self.limits.terms, patience.listener).answers(questions)
         ) as made:
-            for key, answer in made:
-                answers[key] = answer
-                patience.hear(key, answer, times[key])
+            for record in made:
+                answers[record.key] = self._seen(record)
+                patience.hear(record.key, answers[record.key], times[record.key])
         return Asked(_joined([answers[key] for key in keys]), cached, len(flaws), keys)
+
+    def _seen(self, record: Record) -> Any:
+        """Return an answer as this campaign sees it: a label that it may not learn is a failure."""
+        if record.failure is not None:
+            return record.failure
+        labels = learnable(record.x, Labels(record.answer, {}), self.domain.refusals)
+        return labels.failures.get(0, record.answer)
 
     def _inquiry(self, store: LabelStore) -> Inquiry:
         versions = versions_of(self.labeler)
@@ -157,7 +165,7 @@ class Labelling:
         if isinstance(result, Failure):
             return Labels(Properties.none(len(x)), dict.fromkeys(range(len(x)), result))
         labels, _ = result
-        return judged(x, labels, self.domain.refusals, on_host=False)
+        return learnable(x, labels, self.domain.refusals)
 
     @property
     def wanted(self) -> frozenset[str]:

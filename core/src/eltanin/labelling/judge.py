@@ -1,4 +1,8 @@
-"""Judging an answer: what enters the store as a label is whole, converged, and fit to be learned from."""
+"""Judging answers. What is wrong with one in itself is a failure, kept in the store in its place.
+
+What a campaign has set a limit to (a largest force) is refused whenever it is read, and kept as the
+label that it is: another campaign may see it differently.
+"""
 
 from __future__ import annotations
 
@@ -13,22 +17,35 @@ from eltanin.protocols import Evidence, Failure, Labels
 from eltanin.store.trees import decode, encode
 
 Refusals = Callable[[Any, Any], Mapping[int, Failure]]
+ILL = {"shape", "nonfinite"}  # refusals of a domain that are about the answer in itself
 
 
-def judged(x: Any, labels: Labels[Any], refusals: Refusals, on_host: bool = True) -> Labels[Any]:
-    """Return labels with what no model may learn among the failures; `on_host`: as a store would return them."""
+def whole(x: Any, labels: Labels[Any], refusals: Refusals) -> Labels[Any]:
+    """Return the answer to one configuration as a store would return it; what is wrong with it in itself is a failure."""
     try:
-        read = replace(labels, values=decode(*encode(labels.values))) if on_host else labels
-        return replace(read, failures=judge(x, read, refusals))
+        on_host = replace(labels, values=decode(*encode(labels.values)))
+        failures = _admitted(x, on_host)
+        ill = {row: one for row, one in _refused(x, on_host, refusals, failures).items() if one.kind in ILL}
+        return replace(on_host, failures={**ill, **failures})
     except Exception as error:
-        if is_lack_of_memory(error):
-            raise
-        failure = Failure("shape", f"nobody can make sense of the answer: {type(error).__name__}: {error}")
-        return Labels(Properties.none(len(x)), dict.fromkeys(range(len(x)), failure))
+        return _senseless(x, error)
 
 
-def judge(x: Any, labels: Labels[Any], refusals: Refusals) -> Mapping[int, Failure]:
-    """Return why rows of an answer are no labels: what the labeler says itself, then what can be seen."""
+def learnable(x: Any, labels: Labels[Any], refusals: Refusals) -> Labels[Any]:
+    """Return the answer with all that this campaign may not learn among the failures."""
+    try:
+        failures = _admitted(x, labels)
+        return replace(labels, failures={**_refused(x, labels, refusals, failures), **failures})
+    except Exception as error:
+        return _senseless(x, error)
+
+
+def _refused(x: Any, labels: Labels[Any], refusals: Refusals, failures: Mapping[int, Failure]) -> Mapping[int, Failure]:
+    return refusals(x, labels.values) if len(failures) < len(x) else {}
+
+
+def _admitted(x: Any, labels: Labels[Any]) -> Mapping[int, Failure]:
+    """Return the failures that the labeler itself tells of, and those of one that does not tell enough."""
     rows = range(len(x))
     if len(labels.failures) == len(x):
         return labels.failures
@@ -38,12 +55,11 @@ def judge(x: Any, labels: Labels[Any], refusals: Refusals) -> Mapping[int, Failu
             " configuration, those that failed included. Tell whoever wrote it"
         )
         return dict.fromkeys(rows, Failure("shape", why))
-    said = {row: failure for row in rows if (failure := _admitted(labels.evidence.get(row, {})))}
-    return {**refusals(x, labels.values), **said, **labels.failures}
+    said = {row: failure for row in rows if (failure := _unconverged(labels.evidence.get(row, {})))}
+    return {**said, **labels.failures}
 
 
-def _admitted(evidence: Evidence) -> Failure | None:
-    """Return the failure that the labeler's own evidence admits."""
+def _unconverged(evidence: Evidence) -> Failure | None:
     if not evidence:
         return None
     try:
@@ -55,3 +71,10 @@ def _admitted(evidence: Evidence) -> Failure | None:
     if evidence.get("converged", True) is not True:
         return Failure("unconverged", f"the labeler says so: {told}")
     return None
+
+
+def _senseless(x: Any, error: Exception) -> Labels[Any]:
+    if is_lack_of_memory(error):
+        raise error
+    failure = Failure("shape", f"nobody can make sense of the answer: {type(error).__name__}: {error}")
+    return Labels(Properties.none(len(x)), dict.fromkeys(range(len(x)), failure))

@@ -31,8 +31,8 @@ class Passes:
     terms: Terms
     listener: Listener
 
-    def answers(self, questions: Sequence[Question]) -> Generator[tuple[str, Any], None, None]:
-        """Yield keys and answers as they come, kept already.
+    def answers(self, questions: Sequence[Question]) -> Generator[Record, None, None]:
+        """Yield the answers as they come, kept already.
 
         One configuration is one task, so that no label depends on its neighbours, and its random
         stream is named by its key alone: whoever asks, in whatever campaign, gets the same label.
@@ -47,7 +47,7 @@ class Passes:
                 elif _may_pass(found):
                     pending.append(question.after(found))
                 else:
-                    yield question.key, found.answer
+                    yield found
             if len(busy) == len(asked):
                 self.listener.awaited(len(busy), busy[0].holder)
                 time.sleep(pause)

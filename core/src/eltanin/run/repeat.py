@@ -12,7 +12,7 @@ import numpy as np
 from eltanin.errors import ConfigurationError
 from eltanin.execution import limited
 from eltanin.labelling.answer import ask
-from eltanin.labelling.judge import judged
+from eltanin.labelling.judge import whole
 from eltanin.parts.settings import Run
 from eltanin.protocols import Failure
 from eltanin.run.driver import opened
@@ -59,7 +59,7 @@ def found(store: LabelStore, beginning: str) -> Record:
 def asked_again(run: Run, known: Record) -> Record:
     """Return the record of a new answer to the same question."""
     labels, seconds = ask(run.labeler, known.x, frozenset(known.wanted), int(known.key, 16))
-    labels = judged(known.x, labels, run.domain.refusals)
+    labels = whole(known.x, labels, run.domain.refusals)
     failure = labels.failures.get(0)
     return Record.of(
         failure or labels.values,
