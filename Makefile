@@ -4,7 +4,7 @@ BIN := .venv/bin
 PACKAGES := core $(sort $(wildcard domains/* plugins/*/*)) presets
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 
-.PHONY: setup demo test test-slow lint bench figures docs clean
+.PHONY: setup demo test test-slow test-faults test-deepmd lint bench figures docs clean
 
 setup: .venv/ready
 
@@ -24,6 +24,15 @@ test: setup
 
 test-slow: setup
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -m slow $(ARGS)
+
+# Needs PEERS, the folder that ../shared/bench/setup_peers.sh made with DeePMD-kit in it.
+test-deepmd: setup
+	OMP_NUM_THREADS=1 PEERS=$(abspath $(or $(PEERS),$(error give PEERS=DIR, where DIR/dp has DeePMD-kit))) \
+	    $(BIN)/python -m pytest -m deepmd $(ARGS)
+
+# Whole campaigns that are killed, starved, damaged and run twice at once: about an hour.
+test-faults: setup
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/faults -m "slow or not slow" -n 2 --dist loadgroup $(ARGS)
 
 lint: setup
 	$(BIN)/ruff check .
@@ -48,6 +57,7 @@ figures: setup
 	$(BIN)/python docs/figures/nve_drift.py $(or $(RUN),$(lastword $(sort $(wildcard runs/demo-????????-??????))))
 
 docs: setup
+	$(BIN)/python docs/bad_input.py
 	$(BIN)/python -m pytest tests/test_docs.py
 
 clean:

@@ -14,7 +14,7 @@ from omegaconf import DictConfig, OmegaConf, open_dict
 from eltanin.conf import presets
 from eltanin.conf.explain import explain
 from eltanin.errors import ConfigurationError
-from eltanin.parts.schema import chosen_first, schema
+from eltanin.parts.schema import chosen_first, schema, slots
 from eltanin.parts.settings import Run
 from eltanin.parts.synopsis import folders
 from eltanin.registry import components, groups, load, options
@@ -37,7 +37,7 @@ class ComponentSource(ConfigSource):
     def is_group(self, config_path: str) -> bool:
         """Say whether there are options below a path."""
         prefix = f"{config_path}/".lstrip("/")
-        return any(f"{group}/".startswith(prefix) for group in groups())
+        return any(f"{group}/".startswith(prefix) for group in of_campaigns())
 
     def is_config(self, config_path: str) -> bool:
         """Say whether a path is a component."""
@@ -46,7 +46,7 @@ class ComponentSource(ConfigSource):
     def list(self, config_path: str, results_filter: ObjectType | None) -> list[str]:
         """List the components and the groups right below a path."""
         prefix = f"{config_path}/".lstrip("/")
-        below = {group.removeprefix(prefix).split("/")[0] for group in groups() if group.startswith(prefix)}
+        below = {group.removeprefix(prefix).split("/")[0] for group in of_campaigns() if group.startswith(prefix)}
         here = options(config_path)
         listed = {ObjectType.CONFIG: here, ObjectType.GROUP: below, None: {*here, *below}}
         return sorted(listed.get(results_filter, ()))
@@ -56,6 +56,12 @@ class ComponentSource(ConfigSource):
         group, _, name = config_path.rpartition("/")
         cls, label = (Run, None) if config_path == ROOT else (load(group, name), name)
         return ConfigResult(self.provider, f"component://{config_path}", node(cls, label), header={"package": None})
+
+
+def of_campaigns() -> list[str]:
+    """Return the groups that a campaign chooses from: an exporter is no part of one."""
+    roles = {spot.metadata["slot"] for spot in slots(Run)}
+    return [group for group in groups() if group.partition("/")[0] in roles]
 
 
 def node(cls: type[Any], name: str | None) -> DictConfig:

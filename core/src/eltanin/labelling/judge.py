@@ -21,7 +21,7 @@ ILL = {"shape", "nonfinite"}  # refusals of a domain that are about the answer i
 
 
 def whole(x: Any, labels: Labels[Any], refusals: Refusals) -> Labels[Any]:
-    """Return the answer to one configuration as a store would return it; what is wrong with it in itself is a failure."""
+    """Return an answer as a store would return it; what is wrong with it in itself is among the failures."""
     try:
         on_host = replace(labels, values=decode(*encode(labels.values)))
         failures = _admitted(x, on_host)

@@ -65,6 +65,8 @@ def resume(folder: Path) -> int:
     with disk.blamed(files.path):
         campaign = assemble(run, relay([watcher(), Recorder(files)]))
     with disk.blamed(files.path), driving(files):
+        for one in files.lines_lost:
+            print(f"elt: {one}. Nothing else is lost.", file=sys.stderr)  # noqa: T201
         warn(run, files.mend(), files.snapshot)
         return drive(run, campaign, files, files.snapshot)
 

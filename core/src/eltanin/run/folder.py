@@ -120,15 +120,20 @@ class RunFolder:
         return self._validation[1]
 
     @property
-    def damaged(self) -> list[str]:
-        """What of all this is damaged, and was left out, in words."""
+    def lines_lost(self) -> list[str]:
+        """What lines are torn, damaged or missing, in words."""
         torn = {self.path / name: lines.read(self.path / name)[1] for name in (ROUNDS, FAILURES)}
         told = [f"{path}: lines that are torn or damaged: {count}" for path, count in torn.items() if count]
         there = {record["round"] for record in self.rounds}
         if missing := sorted({*range(self.snapshot.round if self.snapshot else 0)} - there):
             told.append(f"{self.path / ROUNDS}: no line tells of round {', '.join(map(str, missing))}")
-        told += [wrong for wrong in (self._summary[1], self.wrong_with_validation) if wrong]
-        return [*self.found.wrong, *told, *(wrong for _, wrong in self._pools if wrong)]
+        return told
+
+    @property
+    def damaged(self) -> list[str]:
+        """What of all this is damaged, and was left out, in words."""
+        others = [wrong for wrong in (self._summary[1], self.wrong_with_validation) if wrong]
+        return [*self.found.wrong, *self.lines_lost, *others, *(wrong for _, wrong in self._pools if wrong)]
 
     def begin(self, config: Mapping[str, Any], plugins: Mapping[str, str], **begun: Any) -> None:
         """Write down what the run is, before it does anything."""

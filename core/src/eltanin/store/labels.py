@@ -32,8 +32,8 @@ from eltanin.store.durable import IntegrityError
 from eltanin.store.index import Index, Row
 from eltanin.store.merging import taken_over
 from eltanin.store.method import method_id
-from eltanin.store.objects import Objects
-from eltanin.store.records import Record
+from eltanin.store.objects import KEY, Objects
+from eltanin.store.records import Record, name_of
 
 T = TypeVar("T")
 STALE = 3600.0  # seconds after which a half-written file has no writer any more
@@ -105,7 +105,8 @@ class LabelStore:
         for row in rows:
             if entered.get((row["key"], row["attempt"])) != row:
                 wrong.append(f"{self._of(row)} is not in the index, or not as it is: `elt store rebuild` mends that")
-        lost = [self._of(row) for row in entered.values() if not self._has(row)]
+        gone = [(row["key"], name_of(row["key"], row["attempt"])) for row in entered.values() if not self._has(row)]
+        lost = [self.objects.folder / key[:2] / name for key, name in gone]  # a key of a damaged index need not be one
         return wrong + [f"{path} is in the index, and gone: it will be asked again" for path in lost]
 
     def merge(self, other: Objects) -> Merged:
@@ -171,7 +172,7 @@ class LabelStore:
         return self.objects.path(row["key"], row["attempt"])
 
     def _has(self, row: Row) -> bool:
-        return self._of(row).exists()
+        return KEY.fullmatch(row["key"]) is not None and self._of(row).exists()
 
     def _row(self, record: Record) -> Row:
         key, failure = record.key, record.failure
