@@ -12,6 +12,7 @@ import pytest
 from eltanin.audits import Audit
 from eltanin.batch import Batch, Properties, fingerprints
 from eltanin.campaign import Campaign, Snapshot
+from eltanin.errors import EltaninError
 from eltanin.execution import Inline
 from eltanin.labelling.ask import Labelling
 from eltanin.protocols import Failure, Labels, Reason, Rng
@@ -290,6 +291,15 @@ def test_memory_forgets_what_is_older(memory: str, rows: int) -> None:
     end = run(campaign(memory=memory, selector=chosen, audit=Audit()), 5)
     assert len(end.data) == rows
     assert set(end.data.round) == set(range(5 - rows // 10, 5))
+
+
+def test_a_training_that_an_executor_loses_is_missed() -> None:
+    class Forgetful(Inline):
+        def run(self, *args: Any) -> Any:
+            yield from list(super().run(*args))[:-1]
+
+    with pytest.raises(EltaninError, match=r"never returned the training of members \[3\]"):
+        run(campaign(executor=Forgetful()), 1)
 
 
 def test_rows_keep_what_was_thought_of_them() -> None:

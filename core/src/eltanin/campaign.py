@@ -198,6 +198,8 @@ class Campaign:
                 raise EltaninError(f"training of member {member} did not end: {result.message}")
             done[member] = result
             journal.task_finished()
+        if lost := sorted(set(range(self.committee)) - done.keys()):
+            raise EltaninError(f"the executor never returned the training of members {lost}: resume the run")
         return tuple(done[m][0] for m in sorted(done)), tuple(done[m][1] for m in sorted(done))
 
     def errors(self, models: tuple[Any, ...]) -> Mapping[str, float]:

@@ -74,7 +74,7 @@ def folder_of(config: DictConfig, keys: list[str]) -> Path:
 def made(folder: Path, hydras: set[str]) -> Path:
     """Make the folder of a run, for its owner alone; in one that is there may be what Hydra left when it died."""
     try:
-        if (folder / "config.yaml").exists():
+        if (folder / "run.json").exists():
             raise ConfigurationError(
                 f"{folder} holds a run already: go on with `elt resume {folder}`, or give another hydra.run.dir=FOLDER."
             )

@@ -20,7 +20,7 @@ from eltanin.parts.settings import Run
 from eltanin.protocols import Checks
 from eltanin.randomness import stream
 from eltanin.report.progress import watcher
-from eltanin.run import disk, publish
+from eltanin.run import begun, disk, publish
 from eltanin.run.folder import RunFolder, Superseded
 from eltanin.run.recording import Keeper, Recorder
 from eltanin.run.signals import RESUMABLE, Stopped, stoppable
@@ -40,7 +40,7 @@ def start(
     with disk.blamed(files.path):
         campaign = assemble(run, relay([watcher(), Recorder(files)]))
     with disk.blamed(files.path), driving(files):
-        if (files.path / "config.yaml").exists():  # somebody else was faster
+        if (files.path / begun.FILE).exists():  # somebody else was faster
             raise ConfigurationError(f"{files.path} holds a run already: go on with `elt resume {files.path}`.")
         files.begin(config, plugins, overrides=list(overrides), started_in=os.getcwd(), method=method)  # noqa: PTH109
         return drive(run, campaign, files, None)
