@@ -26,6 +26,10 @@ def structures(n=3, **evidence):
     return Structures.from_ase(frames, evidence)
 
 
+def with_errors(forces, error):
+    return replace(forces_of(forces), sigma={"forces": Ragged(error, COUNTS)})
+
+
 class TestDeviation:
     def test_it_is_the_largest_over_atoms_of_the_spread_over_members(self):
         """Worked out by hand: members at 0, 3 and 6 spread by sqrt(6) around 3 (ddof 0)."""
@@ -53,6 +57,26 @@ class TestDeviation:
 
     def test_of_one_member_it_is_undefined(self):
         assert np.isnan(Atoms().deviation([forces_of(np.ones((6, 3)))])).all()
+
+    def test_a_member_that_knows_its_own_error_is_enough(self):
+        error = np.arange(18.0).reshape(6, 3)
+        found = Atoms().deviation([with_errors(np.ones((6, 3)), error)])
+        per_atom = np.linalg.norm(error, axis=1)
+        np.testing.assert_allclose(found, [per_atom[1], per_atom[2], per_atom[5]])
+
+    def test_errors_of_members_add_to_their_spread_as_the_variance_of_a_mixture(self):
+        """By sampling: each member's forces are drawn from its own normal distribution."""
+        rng = np.random.default_rng(1)
+        forces, errors = rng.normal(size=(3, 6, 3)), rng.uniform(0.2, 1, (3, 6, 3))
+        found = Atoms().deviation([with_errors(f, e) for f, e in zip(forces, errors, strict=True)])
+        drawn = (forces + errors * rng.normal(size=(40000, 3, 6, 3))).reshape(-1, 6, 3)
+        eps = np.sqrt(drawn.var(axis=0).sum(axis=-1))
+        np.testing.assert_allclose(found, [eps[:2].max(), eps[2], eps[3:].max()], rtol=0.02)
+
+    def test_an_error_that_is_not_finite_stays_so(self):
+        error = np.ones((6, 3))
+        error[2, 1] = np.nan
+        assert np.isfinite(Atoms().deviation([with_errors(np.ones((6, 3)), error)])).tolist() == [True, False, True]
 
     def test_tensors_will_do(self):
         members = torch.randn(2, 6, 3)

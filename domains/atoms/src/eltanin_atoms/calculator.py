@@ -12,7 +12,7 @@ from ase.stress import full_3x3_to_voigt_6_stress
 
 from eltanin.batch import Properties, to_numpy
 from eltanin.protocols import Predictor
-from eltanin_atoms.deviation import force_deviation
+from eltanin_atoms.deviation import force_deviation, force_errors
 from eltanin_atoms.structures import Structures
 
 
@@ -21,8 +21,8 @@ class CommitteeCalculator(Calculator):
 
     The first ``drivers`` members drive: their mean energy, forces and stress are the results (one
     makes the fastest dynamics; None, all). ``results["force_deviation"]``, the largest over the
-    atoms in eV/Å, and ``results["force_deviations"]``, one per atom, are worked out only when they
-    are asked for, and then each remaining member is evaluated once.
+    atoms in eV/Å, and ``results["force_deviations"]``, one per atom, are there if all drive; else they
+    are worked out only when they are asked for, and then each remaining member is evaluated once.
     """
 
     implemented_properties = [  # noqa: RUF012 (ASE declares it so)
@@ -70,6 +70,7 @@ class CommitteeCalculator(Calculator):
             self.results["stress"] = full_3x3_to_voigt_6_stress(-virial / volume)
         if {"force_deviation", "force_deviations"} & set(properties):
             self._evaluate(x, len(self.committee))
+        if len(self._predictions) == len(self.committee):
             self.results |= self._deviation()
 
     def _evaluate(self, x: Structures, members: int) -> None:
@@ -78,7 +79,7 @@ class CommitteeCalculator(Calculator):
 
     def _deviation(self) -> dict[str, Any]:
         forces = [to_numpy(p.values["forces"].values) for p in self._predictions]
-        per_atom = force_deviation(forces)
+        per_atom = force_deviation(forces, force_errors(self._predictions))
         return {"force_deviation": float(per_atom.max()), "force_deviations": per_atom}
 
 

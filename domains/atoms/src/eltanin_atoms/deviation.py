@@ -4,6 +4,9 @@ For the force F_ki of member k on atom i, with <> the mean over the members (Zha
 Phys. Rev. Materials 3, 023804 (2019); population variance, ddof 0):
 
     eps_i = sqrt( < |F_ki - <F_ki>|^2 > ),      max_devi_f = max over atoms i of eps_i
+
+Members that know their own standard error s_ki of each component add its mean square, as the
+variance of a mixture asks: eps_i^2 = < |F_ki - <F_ki>|^2 > + < |s_ki|^2 >. One such member is enough.
 """
 
 from __future__ import annotations
@@ -12,18 +15,26 @@ from collections.abc import Sequence
 
 import numpy as np
 
+from eltanin.batch import Properties, to_numpy
 
-def force_deviation(forces: Sequence[np.ndarray]) -> np.ndarray:
-    """Return eps_i, (atoms,) eV/Å, of the members' forces, each (atoms, 3) eV/Å.
 
-    Non-finite forces give a non-finite deviation; a single member has none, NaN.
+def force_deviation(forces: Sequence[np.ndarray], errors: Sequence[np.ndarray] = ()) -> np.ndarray:
+    """Return eps_i, (atoms,) eV/Å, of the members' forces and standard errors, each (atoms, 3) eV/Å.
+
+    Non-finite forces give a non-finite deviation; a single member that knows no error has none, NaN.
     """
     stacked = np.stack([np.asarray(f, dtype=float) for f in forces])
-    if len(stacked) < 2:
+    if len(stacked) < 2 and len(errors) == 0:
         return np.full(stacked.shape[1], np.nan)
     with np.errstate(invalid="ignore", over="ignore"):
         away = stacked - stacked.mean(axis=0)
-        return np.sqrt((away**2).sum(axis=-1).mean(axis=0))
+        variance = (away**2).sum(axis=-1).mean(axis=0)
+        return np.sqrt(variance + sum((np.asarray(s) ** 2).sum(axis=-1) for s in errors) / len(forces))
+
+
+def force_errors(predictions: Sequence[Properties]) -> list[np.ndarray]:
+    """Return the standard errors of the forces, (atoms, 3) eV/Å, of the members that know theirs."""
+    return [to_numpy(p.sigma["forces"].values) for p in predictions if "forces" in p.sigma]
 
 
 def force_error(predicted: np.ndarray, label: np.ndarray) -> np.ndarray:

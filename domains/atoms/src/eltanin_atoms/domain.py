@@ -10,9 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from eltanin.batch import Column, Properties, Ragged, take, to_numpy
-from eltanin.protocols import Failure, Labels, Rng
+from eltanin.protocols import Failure, Labels, Predictor, Rng
 from eltanin_atoms import files
-from eltanin_atoms.deviation import force_deviation, force_error, largest, rmse
+from eltanin_atoms.deviation import force_deviation, force_error, force_errors, largest, rmse
 from eltanin_atoms.flaws import Limits, flaws
 from eltanin_atoms.refusals import refusals
 from eltanin_atoms.structures import Structures
@@ -56,9 +56,12 @@ class Atoms(Limits):
             raise ValueError(f"frame_distance={self.frame_distance} fs is not a time between frames: give 0 or more")
 
     def deviation(self, predictions: Sequence[Properties]) -> np.ndarray:
-        """Return the largest force deviation over the atoms of each structure, (n,) eV/Å."""
+        """Return the largest force deviation over the atoms of each structure, (n,) eV/Å.
+
+        Standard errors that predictions know of themselves (``sigma["forces"]``) are a part of it.
+        """
         forces = [p.values["forces"] for p in predictions]
-        per_atom = force_deviation([to_numpy(f.values) for f in forces])
+        per_atom = force_deviation([to_numpy(f.values) for f in forces], force_errors(predictions))
         return largest(per_atom, forces[0].counts)
 
     def error(self, predicted: Properties, labels: Properties) -> np.ndarray:
@@ -130,6 +133,12 @@ class Atoms(Limits):
     def read(self, path: Path) -> tuple[Structures, Properties]:
         """Read extended XYZ, CIF, POSCAR or deepmd/npy; the name says which."""
         return files.read(path)
+
+    def calculator(self, committee: Sequence[Predictor[Structures, Properties]], drivers: int | None = None) -> Any:
+        """Return an ASE calculator of a committee; drivers: members whose mean it is, all unless told."""
+        from eltanin_atoms.calculator import CommitteeCalculator
+
+        return CommitteeCalculator(committee, drivers)
 
     def panels(self, run: Any) -> Sequence[Any]:
         """Return the atomic sections of a report."""

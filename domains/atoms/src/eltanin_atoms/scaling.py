@@ -20,7 +20,7 @@ from eltanin_atoms.nets import Tensors
 SMALLEST = 0.1  # the least range: what hardly varies in the first data may do so later
 
 
-def scales(parts: Iterable[tuple[Tensor, Tensor]], species: int, size: int) -> Tensors:
+def scales(parts: Iterable[tuple[Tensor, Tensor]], species: int, size: int, smallest: float = SMALLEST) -> Tensors:
     """Return mean and range, (species, size) both, from features (atoms, size) and species (atoms,).
 
     Features of a species that the data do not have stay what they are.
@@ -32,7 +32,7 @@ def scales(parts: Iterable[tuple[Tensor, Tensor]], species: int, size: int) -> T
         atoms += torch.bincount(kind, minlength=species)[:, None]
         sums = sums.scatter_add(0, index, features)
         low, high = low.scatter_reduce(0, index, features, "amin"), high.scatter_reduce(0, index, features, "amax")
-    width = torch.where(atoms > 0, (high - low).clamp(min=SMALLEST), 1.0)
+    width = torch.where(atoms > 0, (high - low).clamp(min=smallest), 1.0)
     return {"mean": sums / atoms.clamp(min=1), "range": width}
 
 

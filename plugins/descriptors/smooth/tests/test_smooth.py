@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from ase import Atoms
 from ase.build import bulk
 
 from eltanin_atoms.conformance.labelers import rotation
 from eltanin_atoms.graphs import Graph, neighbour_graph
+from eltanin_atoms.nets import residual_net
 from eltanin_atoms.structures import Structures
 from eltanin_smooth import Smooth
 from eltanin_smooth.statistics import SMALLEST, UNKNOWN
@@ -65,9 +67,9 @@ def test_the_switch_has_two_continuous_derivatives():
 def test_rows_are_pulled_back_by_their_derivative():
     rng = np.random.default_rng(0)
     vector = torch.from_numpy(rng.normal(size=(40, 3)) * 2).requires_grad_()
-    radial, angular = (torch.from_numpy(rng.uniform(0.1, 1, 40)) for _ in range(2))
+    average, radial, angular = (torch.from_numpy(rng.uniform(0.1, 1, 40)) for _ in range(3))
     gradient, tangent = torch.from_numpy(rng.normal(size=(4, 40))), torch.from_numpy(rng.normal(size=(3, 40)))
-    rows = environment_rows(vector, 1.0, 5.0, radial, angular)
+    rows = environment_rows(vector, 1.0, 5.0, average, radial, angular)
     (expected,) = torch.autograd.grad((rows.values * gradient).sum(), vector)
     found = pull_rows(gradient, rows)
     torch.testing.assert_close(found.T, expected)
@@ -92,11 +94,11 @@ def test_splines_interpolate_to_fourth_order():
 
 
 @pytest.mark.parametrize("one_sided", [True, False])
-def test_the_table_is_as_good_as_the_nets(graph, one_sided):
-    statistics = SMOOTH.statistics([graph], len(ELEMENTS))
-    exact, *tables = (
-        evaluated(replace(SMOOTH, one_sided=one_sided, intervals=n), graph, statistics) for n in (0, 64, 512)
-    )
+@pytest.mark.parametrize("average", [True, False])
+def test_the_table_is_as_good_as_the_nets(graph, one_sided, average):
+    descriptor = replace(SMOOTH, one_sided=one_sided, average=average)
+    statistics = descriptor.statistics([graph], len(ELEMENTS))
+    exact, *tables = (evaluated(replace(descriptor, intervals=n), graph, statistics) for n in (0, 64, 512))
     for (features, gradient), tolerance in zip(tables, (1e-5, 1e-8), strict=True):
         assert (features - exact[0]).abs().max() < tolerance * exact[0].abs().max()
         assert (gradient - exact[1]).abs().max() < tolerance * exact[1].abs().max()
@@ -120,10 +122,11 @@ def test_pairs_beyond_the_table_meet_the_nets(graph, one_sided):
 
 
 @pytest.mark.parametrize("one_sided", [True, False])
+@pytest.mark.parametrize("average", [True, False])
 @pytest.mark.parametrize("intervals", [0, 64])
 @pytest.mark.parametrize("reach", [1.0, 0.5])
-def test_environments_join_as_graphs_do(graph, one_sided, intervals, reach):
-    descriptor = replace(SMOOTH, one_sided=one_sided, intervals=intervals)
+def test_environments_join_as_graphs_do(graph, one_sided, average, intervals, reach):
+    descriptor = replace(SMOOTH, one_sided=one_sided, average=average, intervals=intervals)
     statistics = descriptor.statistics([graph], len(ELEMENTS))
     statistics["end"] *= reach
     first, *others = (descriptor.environment(graph_of(a), statistics, torch.float64, learning=True) for a in frames())
@@ -133,9 +136,10 @@ def test_environments_join_as_graphs_do(graph, one_sided, intervals, reach):
 
 
 @pytest.mark.parametrize("one_sided", [True, False])
+@pytest.mark.parametrize("average", [True, False])
 @pytest.mark.parametrize(("intervals", "reach"), [(0, 1.0), (64, 1.0), (64, 0.5)])
-def test_forces_are_differentiable_in_the_parameters(graph, one_sided, intervals, reach):
-    descriptor = replace(SMOOTH, one_sided=one_sided, intervals=intervals, resnet_dt=True)
+def test_forces_are_differentiable_in_the_parameters(graph, one_sided, average, intervals, reach):
+    descriptor = replace(SMOOTH, one_sided=one_sided, average=average, intervals=intervals, resnet_dt=True)
     statistics = descriptor.statistics([graph], len(ELEMENTS))
     statistics["end"] *= reach
     environment = descriptor.environment(graph, statistics, torch.float64, learning=True)
@@ -197,6 +201,64 @@ def test_statistics_count_empty_slots():
         torch.testing.assert_close(streamed[name], value)
 
 
+def test_an_average_is_taken_over_all_places():
+    graph = graph_of(*frames())
+    descriptor = replace(SMOOTH, average=True)
+    found = descriptor.statistics([graph], len(ELEMENTS))
+    kinds = graph.species[graph.neighbour]
+    most = [int(torch.bincount(graph.centre[kinds == kind]).max()) for kind in range(len(ELEMENTS))]
+    assert found["places"].tolist() == most
+    assert float(found["neighbours"]) == sum(most)
+    for kind in range(len(ELEMENTS)):
+        r = torch.linalg.vector_norm(graph.vector[graph.species[graph.centre] == kind], dim=1)
+        s = torch.zeros(sum(most) * int((graph.species == kind).sum())).double()
+        s[: len(r)] = switch(r, SMOOTH.smooth_from, SMOOTH.cutoff)[0] / r
+        assert float(found["average"][kind]) == pytest.approx(float(s.mean()))
+        assert float(found["radial"][kind]) == pytest.approx(float(s.std(correction=0)))
+    wider = descriptor.covering(found, [graph_of(frames()[0].repeat(2))])
+    assert torch.equal(wider["places"], found["places"])
+
+
+@pytest.mark.parametrize("one_sided", [True, False])
+def test_an_empty_place_counts_where_there_is_an_average(graph, one_sided):
+    descriptor = replace(SMOOTH, one_sided=one_sided, average=True, intervals=0)
+    statistics = descriptor.statistics([graph], len(ELEMENTS))
+    statistics["places"] += torch.arange(len(ELEMENTS)) + 1
+    features, _ = evaluated(descriptor, graph, statistics)
+    nets = descriptor.parameters(len(ELEMENTS), np.random.default_rng(0))
+    atom = 3
+    mine = graph.centre == atom
+    kind, vectors, others = graph.species[atom], graph.vector[mine], graph.species[graph.neighbour[mine]]
+    r = torch.linalg.vector_norm(vectors, dim=1)
+    s = switch(r, SMOOTH.smooth_from, SMOOTH.cutoff)[0] / r
+    average, radial, angular = (statistics[name][kind] for name in ("average", "radial", "angular"))
+    density = torch.zeros(4, SMOOTH.neurons[-1]).double()
+    for other, places in enumerate(statistics["places"].int().tolist()):
+        rows = torch.tensor([-average / radial, 0, 0, 0]).double().repeat(places, 1)
+        here = others == other
+        filled = torch.cat([((s - average) / radial)[:, None], s[:, None] * vectors / r[:, None] / angular], 1)[here]
+        rows[: len(filled)] = filled
+        which = other if one_sided else int(kind) * len(ELEMENTS) + other
+        g = residual_net({name: p[which] for name, p in nets.items()}, rows[:, :1], len(SMOOTH.neurons))
+        density += rows.T @ g
+    density /= statistics["neighbours"]
+    torch.testing.assert_close(features[atom], (density.T @ density[:, : SMOOTH.axis]).flatten())
+
+
+@pytest.mark.parametrize(("intervals", "error"), [(0, 1e-14), (64, 1e-10)])  # an empty place meets the nets themselves
+def test_a_neighbour_that_leaves_turns_into_an_empty_place(intervals, error):
+    def pair(distance):
+        return graph_of(Atoms("CuNa", [[0, 0, 0], [0, 0, distance]], cell=np.eye(3) * 30, pbc=True))
+
+    descriptor = replace(SMOOTH, average=True, intervals=intervals)
+    statistics = descriptor.statistics([graph_of(*frames())], len(ELEMENTS))
+    near, gone = (evaluated(descriptor, pair(SMOOTH.cutoff + d), statistics) for d in (-1e-5, 1e-5))
+    assert len(near[1]) == 2
+    assert not len(gone[1])
+    torch.testing.assert_close(near[0], gone[0], rtol=0, atol=error)
+    assert float(near[1].abs().max()) < 1e-8
+
+
 def test_statistics_of_elements_without_data_are_those_of_nothing():
     found = SMOOTH.statistics([graph_of(frames()[1])], len(ELEMENTS))
     assert found["radial"][1:].tolist() == found["angular"][1:].tolist() == [UNKNOWN] * 2
@@ -212,7 +274,8 @@ def test_statistics_cover_new_structures_and_keep_the_rest():
     assert wider["end"] > found["end"]
     assert not SMOOTH.environment(graph_of(dense), wider, torch.float64).near.any()
     assert SMOOTH.environment(graph_of(dense), found, torch.float64).near.any()
-    assert all(torch.equal(wider[name], found[name]) for name in ("radial", "angular", "neighbours"))
+    assert all(torch.equal(wider[name], found[name]) for name in ("average", "radial", "angular", "neighbours"))
+    assert float(wider["places"][0]) > float(found["places"][0])
     assert torch.equal(SMOOTH.covering(wider, [graph_of(metal)])["end"], wider["end"])
     dense.positions[1] = dense.positions[0]
     with pytest.raises(ValueError, match="two atoms of a structure lie at the same place"):

@@ -16,8 +16,9 @@ from eltanin_smooth.environment import Surroundings
 from eltanin_smooth.exact import Exact
 from eltanin_smooth.histogram import histogram
 from eltanin_smooth.invariants import Shape
-from eltanin_smooth.statistics import deviations, moments
+from eltanin_smooth.statistics import crowds, normalisation, reached, sums
 from eltanin_smooth.switch import Rows, environment_rows
+from eltanin_smooth.vacancies import Vacancies
 
 MARGIN = 1.25  # how much further than the data the table reaches
 SHORTEST = 1.0  # the least reach of a table, in standard deviations
@@ -31,6 +32,7 @@ class Smooth:
     neurons: widths of the embedding nets.  axis: columns of the embedding that meet all others.
     one_sided: a net for each species of neighbours, else for each pair of species.
     resnet_dt: a learned time step on the residual layers of the embedding.
+    average: take the average off s(r), as DeePMD-kit does: places without a neighbour count then.
     intervals: of the table that stands for the embedding nets; 0 evaluates them for every pair.
     """
 
@@ -43,6 +45,7 @@ class Smooth:
     axis: int = 16
     one_sided: bool = True
     resnet_dt: bool = False
+    average: bool = False
     intervals: int = 128
 
     def __post_init__(self) -> None:
@@ -67,22 +70,14 @@ class Smooth:
         return self.neurons[-1] * self.axis
 
     def statistics(self, graphs: Iterable[Graph], species: int) -> Tensors:
-        """Return deviations for each species of centre, the largest number of neighbours, the table's end."""
-        sums, atoms, nearest = (torch.zeros(n, species).double().squeeze(0) for n in (4, 1, 1))
-        most = 1
-        for graph in graphs:
-            one, kind = torch.ones_like(graph.vector[:, 0]), graph.species[graph.centre]
-            r = environment_rows(graph.vector, self.smooth_from, self.cutoff, one, one).values
-            sums += moments(r, kind, species)
-            atoms += torch.bincount(graph.species, minlength=species)
-            nearest = nearest.scatter_reduce(0, kind, r[0], "amax")
-            most = max(most, *graph.neighbours.tolist())
-        radial, angular = deviations(sums, atoms, float(most))
-        end = MARGIN * max(SHORTEST, reached(nearest / radial))
-        numbers = {"neighbours": float(most), "end": end}
-        return {"radial": radial, "angular": angular} | {
-            k: torch.tensor([v], dtype=torch.float64) for k, v in numbers.items()
-        }
+        """Return the normalisation of each species of centre, places for neighbours, the table's end."""
+        ones = torch.ones(species, dtype=torch.float64)
+        plain = {"average": 0 * ones, "radial": ones, "angular": ones}
+        seen = sums(((g, self._rows(g, plain, torch.float64).values) for g in graphs), species)
+        neighbours = seen.places.sum().clamp(min=1)[None] if self.average else seen.together
+        found = normalisation(seen, neighbours, self.average)
+        end = MARGIN * max(SHORTEST, reached((seen.nearest - found["average"]) / found["radial"]))
+        return found | {"places": seen.places, "neighbours": neighbours, "end": torch.full_like(neighbours, end)}
 
     def parameters(self, species: int, rng: np.random.Generator) -> Tensors:
         """Return parameters to begin with, in float64: nets in order of (centre,) neighbour."""
@@ -90,10 +85,16 @@ class Smooth:
         return stacked([initial_net([1, *self.neurons], self.resnet_dt, rng) for _ in range(nets)])
 
     def covering(self, statistics: Tensors, graphs: Iterable[Graph]) -> Tensors:
-        """Return statistics with a table that reaches as far as these graphs need, and then some."""
-        q = (reached(self._rows(g, statistics, torch.float64).values[0]) for g in graphs)
-        end = max([float(statistics["end"]), *(MARGIN * value for value in q)])
-        return statistics | {"end": torch.full_like(statistics["end"], end)}
+        """Return statistics with a table that reaches as far as these graphs need, and then some.
+
+        Places grow too, where empty ones do not count.
+        """
+        end, places = float(statistics["end"]), statistics["places"]
+        for graph in graphs:
+            end = max(end, MARGIN * reached(self._rows(graph, statistics, torch.float64).values[0]))
+            if not statistics["average"].any():
+                places = torch.maximum(places, crowds(graph, len(places)).amax(0))
+        return statistics | {"end": torch.full_like(statistics["end"], end), "places": places}
 
     def environment(
         self, graph: Graph, statistics: Tensors, dtype: torch.dtype, learning: bool = False
@@ -108,6 +109,8 @@ class Smooth:
             one_sided=self.one_sided,
             neighbours=float(statistics["neighbours"]),
         )
+        q = -statistics["average"] / statistics["radial"]  # of an empty place
+        span = (float(q.min()), end)
         # Written so that it holds for what is not a number, too: no table has a place for that.
         near = ~(rows.values[0] <= end) if self.intervals else torch.ones_like(other, dtype=torch.bool)
 
@@ -117,18 +120,15 @@ class Smooth:
             mine = Rows(*(column[..., pairs] for column in rows))
             return mine, graph.centre[pairs], other[pairs], species, shape
 
-        table = histogram(*chosen(~near), end, self.intervals, learning) if self.intervals else None
-        return Surroundings(Exact(*chosen(near)), table, near, self.axis)
+        table = histogram(*chosen(~near), span, self.intervals, learning) if self.intervals else None
+        empty = None
+        if q.any():
+            counts = statistics["places"] - crowds(graph, shape.species)
+            empty = Vacancies(counts.to(dtype), q.to(dtype), species, shape)
+        return Surroundings(Exact(*chosen(near)), table, empty, near, self.axis)
 
     def _rows(self, graph: Graph, statistics: Tensors, dtype: torch.dtype) -> Rows:
         kind = graph.species[graph.centre]
-        radial, angular = (statistics[name][kind] for name in ("radial", "angular"))
-        rows = environment_rows(graph.vector, self.smooth_from, self.cutoff, radial, angular)
+        average, radial, angular = (statistics[name][kind] for name in ("average", "radial", "angular"))
+        rows = environment_rows(graph.vector, self.smooth_from, self.cutoff, average, radial, angular)
         return Rows(*(column.to(dtype) for column in rows))
-
-
-def reached(q: Tensor) -> float:
-    """Return the largest of q = R_0, 0 if there is none."""
-    if not q.isfinite().all():
-        raise ValueError("two atoms of a structure lie at the same place: leave that structure out")
-    return float(q.max()) if len(q) else 0.0

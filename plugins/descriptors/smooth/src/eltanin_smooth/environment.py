@@ -14,6 +14,7 @@ from eltanin_atoms.nets import Tensors
 from eltanin_smooth.exact import Exact
 from eltanin_smooth.histogram import Histogram
 from eltanin_smooth.invariants import invariants, pull_invariants
+from eltanin_smooth.vacancies import Vacancies
 
 
 @dataclass(frozen=True)
@@ -21,11 +22,13 @@ class Surroundings:
     """What all atoms of a graph see.
 
     nets: pairs that meet the nets.  table: pairs that meet a table of them, or none.
-    near: (pairs,) which meet the nets.  axis: columns of A_<.
+    empty: places without a neighbour, if they count.  near: (pairs,) which meet the nets.
+    axis: columns of A_<.
     """
 
     nets: Exact
     table: Histogram | None
+    empty: Vacancies | None
     near: Tensor
     axis: int
 
@@ -37,6 +40,8 @@ class Surroundings:
             a, pull_a = self.table.density(parameters)
         else:
             a, pull_a = self._both(parameters, self.table)
+        if self.empty:
+            a = a + self.empty.density(parameters)
 
         def pull(gradient: Tensor) -> Tensor:
             return pull_a(pull_invariants(gradient, a, self.axis)).T
@@ -58,6 +63,7 @@ class Surroundings:
         return type(self)(
             nets=self.nets.joined([o.nets for o in others]),
             table=self.table and self.table.joined([o.table for o in others if o.table]),
+            empty=self.empty and self.empty.joined([o.empty for o in others if o.empty]),
             near=torch.cat([self.near, *(o.near for o in others)]),
             axis=self.axis,
         )

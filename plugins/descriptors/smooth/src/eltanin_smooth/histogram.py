@@ -17,6 +17,8 @@ from eltanin_smooth.invariants import PullDensity, Shape
 from eltanin_smooth.switch import Rows, dot, pull_rows, push_rows
 from eltanin_smooth.table import by_rows, diagonal, interpolation, spline_weights, turned
 
+Span = tuple[float, float]
+
 
 @dataclass(frozen=True)
 class Histogram:
@@ -24,7 +26,7 @@ class Histogram:
 
     values: (atoms, 4, species · nodes) H.  rows: of the pairs.  weights: sparse
     (2 pairs, atoms · species · nodes), B and dB/dq of each pair in turn.  turned: its transpose, if
-    there is something to learn.  species: (atoms,).  end: the largest q of the table.
+    there is something to learn.  species: (atoms,).  span: the smallest and the largest q of the table.
     """
 
     values: Tensor
@@ -33,7 +35,7 @@ class Histogram:
     turned: Tensor | None
     species: Tensor
     shape: Shape
-    end: float
+    span: Span
     intervals: int
 
     def density(self, parameters: Tensors) -> tuple[Tensor, PullDensity]:
@@ -48,8 +50,8 @@ class Histogram:
     def table(self, parameters: Tensors) -> Tensor:
         """Return the coefficients of the nets, (species of centre or 1, species · nodes, width)."""
         sites, inverse = (torch.from_numpy(a).to(self.values) for a in interpolation(self.intervals))
-        nets = len(parameters["weight_0"])
-        q = (self.end * sites)[None, :, None].expand(nets, -1, 1)
+        nets, (begin, end) = len(parameters["weight_0"]), self.span
+        q = (begin + (end - begin) * sites)[None, :, None].expand(nets, -1, 1)
         coefficients = inverse @ residual_net(parameters, q, self.shape.layers)
         return coefficients.view(nets // self.shape.species, -1, self.shape.width)
 
@@ -78,11 +80,11 @@ class Histogram:
 
 
 def histogram(
-    rows: Rows, centre: Tensor, other: Tensor, species: Tensor, shape: Shape, end: float, intervals: int, learning: bool
+    rows: Rows, centre: Tensor, other: Tensor, species: Tensor, shape: Shape, span: Span, intervals: int, learning: bool
 ) -> Histogram:
     """Count pairs into histograms; other: (pairs,) species of the neighbour."""
     nodes = shape.species * (intervals + 3)
-    first, weight, slope = spline_weights(rows.values[0], end, intervals)
+    first, weight, slope = spline_weights(rows.values[0] - span[0], span[1] - span[0], intervals)
     first = first + (centre * shape.species + other) * (intervals + 3)
     columns = first + torch.arange(4, device=first.device)[:, None]
     terms = (rows.values[:, None] * weight).flatten(1)
@@ -90,7 +92,7 @@ def histogram(
     values = values.view(4, len(species), nodes).transpose(0, 1).contiguous()
     entries = torch.cat([weight, slope]).T.reshape(-1, 4)
     weights = by_rows(columns.T.repeat_interleave(2, 0), entries, len(species) * nodes)
-    return Histogram(values, rows, weights, turned(weights) if learning else None, species, shape, end, intervals)
+    return Histogram(values, rows, weights, turned(weights) if learning else None, species, shape, span, intervals)
 
 
 class _Pull(torch.autograd.Function):

@@ -1,29 +1,91 @@
-"""What normalises the environment matrix: standard deviations, and a number of neighbours.
+"""What normalises the environment matrix: averages, standard deviations, and a number of neighbours.
 
-The average is zero, so that R = 0 stays 0: an empty slot is nothing at all.
+The average is zero unless asked for: then R = 0 stays 0, and an empty place is nothing at all.
 """
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+from typing import NamedTuple
+
 import torch
-from jaxtyping import Float, Int
+from jaxtyping import Float
 from torch import Tensor
+
+from eltanin_atoms.graphs import Graph
+from eltanin_atoms.nets import Tensors
 
 SMALLEST = 1e-2  # the least standard deviation
 UNKNOWN = 0.1  # of a species that the data do not have
 
 
-def moments(rows: Float[Tensor, "4 pairs"], kind: Int[Tensor, " pairs"], species: int) -> Float[Tensor, "4 species"]:
-    """Return the sums of R_0, R_0², and of R_a, R_a² averaged over x, y, z, for each species of the centre."""
-    radial, angular = rows[:1], rows[1:]
-    columns = [radial.mean(0), (radial**2).mean(0), angular.mean(0), (angular**2).mean(0)]
-    return rows.new_zeros(4, species).index_add(1, kind, torch.stack(columns))
+class Sums(NamedTuple):
+    """What a look at the data leaves, for each species of centre.
+
+    moments: (4, species) sums of R_0, R_0², and of R_a, R_a² averaged over x, y, z.  atoms: (species,).
+    nearest: (species,) largest R_0.  places: (species,) largest number of neighbours of each species.
+    together: (1,) largest number of neighbours, at least 1.
+    """
+
+    moments: Float[Tensor, "4 species"]
+    atoms: Float[Tensor, " species"]
+    nearest: Float[Tensor, " species"]
+    places: Float[Tensor, " species"]
+    together: Float[Tensor, " 1"]
+
+    def joined(self, other: Sums) -> Sums:
+        """Join with what was seen elsewhere."""
+        return Sums(
+            moments=self.moments + other.moments,
+            atoms=self.atoms + other.atoms,
+            nearest=torch.maximum(self.nearest, other.nearest),
+            places=torch.maximum(self.places, other.places),
+            together=torch.maximum(self.together, other.together),
+        )
 
 
-def deviations(
-    sums: Float[Tensor, "4 species"], atoms: Float[Tensor, " species"], neighbours: float
-) -> tuple[Float[Tensor, " species"], Float[Tensor, " species"]]:
-    """Return the standard deviations of R_0 and of R_1, R_2, R_3 pooled, over all slots, filled or not."""
-    mean = sums / (atoms * neighbours).clamp(min=1)
-    radial, angular = ((mean[k + 1] - mean[k] ** 2).clamp(min=0).sqrt() for k in (0, 2))
-    return tuple(torch.where(atoms > 0, s.clamp(min=SMALLEST), UNKNOWN) for s in (radial, angular))  # type: ignore[return-value]
+def sums(seen: Iterable[tuple[Graph, Float[Tensor, "4 pairs"]]], species: int) -> Sums:
+    """Return the sums over graphs and their R, which is not normalised."""
+    none = torch.zeros(species, dtype=torch.float64)
+    total = Sums(none.expand(4, -1), none, none, none, torch.ones(1, dtype=torch.float64))
+    for graph, rows in seen:
+        kind = graph.species[graph.centre]
+        radial, angular = rows[:1], rows[1:]
+        columns = torch.stack([radial.mean(0), (radial**2).mean(0), angular.mean(0), (angular**2).mean(0)])
+        one = Sums(
+            moments=rows.new_zeros(4, species).index_add(1, kind, columns),
+            atoms=torch.bincount(graph.species, minlength=species).double(),
+            nearest=rows.new_zeros(species).scatter_reduce(0, kind, rows[0], "amax"),
+            places=crowds(graph, species).amax(0),
+            together=graph.neighbours.amax(0, keepdim=True).double(),
+        )
+        total = total.joined(one)
+    return total
+
+
+def crowds(graph: Graph, species: int) -> Float[Tensor, "atoms species"]:
+    """Return how many neighbours of each species every atom has."""
+    key = graph.centre * species + graph.species[graph.neighbour]
+    return torch.bincount(key, minlength=len(graph.species) * species).view(-1, species).double()
+
+
+def normalisation(seen: Sums, neighbours: Float[Tensor, " 1"], average: bool) -> Tensors:
+    """Return the average of R_0 or zero, and the standard deviations of R_0 and of R_1, R_2, R_3 pooled.
+
+    All places count, filled or not; neighbours: places that an atom has.
+    """
+    mean = seen.moments / (seen.atoms * neighbours).clamp(min=1)
+    known = seen.atoms > 0
+    radial, angular = ((mean[k + 1] - mean[k] ** 2).clamp(min=0).sqrt().clamp(min=SMALLEST) for k in (0, 2))
+    return {
+        "average": mean[0] if average else torch.zeros_like(mean[0]),
+        "radial": torch.where(known, radial, UNKNOWN),
+        "angular": torch.where(known, angular, UNKNOWN),
+    }
+
+
+def reached(q: Float[Tensor, " pairs"]) -> float:
+    """Return the largest of q = R_0, 0 if there is none."""
+    if not q.isfinite().all():
+        raise ValueError("two atoms of a structure lie at the same place: leave that structure out")
+    return float(q.max()) if len(q) else 0.0

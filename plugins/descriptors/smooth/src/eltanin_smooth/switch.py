@@ -46,17 +46,18 @@ def environment_rows(
     vector: Float[Tensor, "pairs 3"],
     start: float,
     end: float,
+    average: Float[Tensor, " pairs"],
     radial: Float[Tensor, " pairs"],
     angular: Float[Tensor, " pairs"],
 ) -> Rows:
-    """Return R of every pair divided by the standard deviations of its radial and angular parts."""
+    """Return R of every pair, less the average of s, by the deviations of its radial and angular parts."""
     x = vector.T.contiguous()
     r = dot(x, x).sqrt()
     w, dw = switch(r, start, end)
     s, unit = w / r, x / r
     slope = (dw - s) / r
     turn = s / (r * angular)
-    values = torch.cat([(s / radial)[None], (s / angular) * unit])
+    values = torch.cat([((s - average) / radial)[None], (s / angular) * unit])
     return Rows(values, unit, slope / radial, slope / angular - turn, turn)
 
 

@@ -14,12 +14,14 @@ from eltanin.protocols import Dataset, Metrics, Rng
 from eltanin.registry import slot
 from eltanin_atoms.descriptors import Descriptor
 from eltanin_atoms.graphs import neighbour_graph, species_of
+from eltanin_atoms.repulsions import Repulsion, less
 from eltanin_atoms.structures import Structures
+from eltanin_neural_potential.attuning import attuned, sampled
 from eltanin_neural_potential.bias import energy_bias
 from eltanin_neural_potential.fitting import initial_fitting
 from eltanin_neural_potential.frames import draws, joined, prepared, remembered
 from eltanin_neural_potential.potential import Potential
-from eltanin_neural_potential.settings import refuse
+from eltanin_neural_potential.settings import refuse, refuse_reach
 from eltanin_neural_potential.state import State, arrays, composition, potential_of
 from eltanin_neural_potential.training import Plan, final_errors, train
 
@@ -33,6 +35,7 @@ class NeuralPotential:
     """Deep Potential: a sum of atomic energies, each a neural net of what the atom sees around it.
 
     descriptor: what an atom sees.
+    repulsion: what keeps atoms apart before anything is learned; the nets learn the rest. None, unless chosen.
     neurons: widths of the hidden layers of the fitting nets, one net for each element.
     resnet_dt: a learned time step on the residual layers of the fitting nets.
     elements: chemical symbols; left empty, those of the first data.
@@ -54,10 +57,11 @@ class NeuralPotential:
     guarantees: ClassVar[tuple[str, ...]] = (
         "The energy changes under translations, rotations and permutations of equal atoms only if the descriptor does.",
         "Forces and virial are exact derivatives of the energy: dynamics conserves it as well as the integrator does.",
-        "The energy is extensive: a sum over atoms, each of which sees no farther than the cutoff.",
+        "The energy is extensive: a sum over atoms, each of which sees no farther than its descriptor does.",
     )
 
     descriptor: Descriptor = slot("model/descriptor", "smooth")
+    repulsion: Repulsion | None = slot("model/repulsion", None)
     neurons: list[int] = field(default_factory=lambda: [240, 240, 240])
     resnet_dt: bool = True
     elements: list[str] = field(default_factory=list)
@@ -80,36 +84,45 @@ class NeuralPotential:
         refuse(self)
 
     def check(self, x: Structures) -> None:
-        """Refuse elements that the model is not set up for."""
+        """Refuse elements that the model is not set up for, and a repulsion that reaches beyond the cutoff."""
         if self.elements:
             species_of(x.numbers.values, self.elements)
+        refuse_reach(self, self._elements(x))
 
     def init(self, data: Learned, rng: Rng) -> State:
         """Draw parameters, and take the statistics and the energy bias of the first data."""
-        x, y = data.configurations, data.labels
-        elements = list(self.elements) or [chemical_symbols[z] for z in np.unique(x.numbers.values)]
+        x = data.configurations
+        elements = self._elements(x)
+        refuse_reach(self, elements)
+        y = self._rest(data, elements)
         graphs = (neighbour_graph(x[[k]], self.descriptor.cutoff, elements) for k in range(len(x)))
         known = np.flatnonzero(y.has("energy"))
         energies = to_numpy(y.values["energy"])[known] if len(known) else np.zeros(0)
         size, dtype = self.descriptor.size(len(elements)), getattr(torch, self.precision)
         descriptor = self.descriptor.parameters(len(elements), rng)
-        fitting = [initial_fitting(size, self.neurons, self.resnet_dt, rng) for _ in elements]
-        return {
+        nets = [initial_fitting(size, self.neurons, self.resnet_dt, rng) for _ in elements]
+        state = {
             "elements": elements,
             "descriptor": arrays(descriptor, dtype),
-            "fitting": [arrays(net, dtype) for net in fitting],
+            "fitting": [arrays(net, dtype) for net in nets],
             "statistics": arrays(self.descriptor.statistics(graphs, len(elements))),
             "bias": energy_bias(composition(x, elements)[known], energies),
             "trainings": 0,
         }
+        if not descriptor:  # features that know no parameter bring a scale of their own
+            return state
+        potential = self.predictor(state)
+        nets = attuned(nets, (potential.features(x[[k]]) for k in sampled(len(x))), size)
+        return state | {"fitting": [arrays(net, dtype) for net in nets]}
 
     def train(self, state: State, data: Learned, rng: Rng) -> tuple[State, Metrics]:
         """Go on from the parameters of the state, with a learning rate that starts anew."""
         data, room = data[np.flatnonzero(self._learned(data.labels))], self.room * GIB
         x, potential = data.configurations, self.predictor(state)
+        y = self._rest(data, state["elements"])
         graph = remembered(lambda k: potential.graph(x[[k]]), 0.3 * room)
         potential = potential.covering(map(graph, range(len(x))))
-        frame = prepared(potential, graph, data.labels, 0.7 * room)
+        frame = prepared(potential, graph, y, 0.7 * room)
         order = draws(x.counts, self.batch, AT_LEAST, rng)
         batches = (joined([frame(k) for k in batch]) for batch in order)
         curve = train(potential.parameters, batches, self._plan(state["trainings"]))
@@ -123,7 +136,15 @@ class NeuralPotential:
 
     def predictor(self, state: State) -> Potential:
         """Return the potential of a state."""
-        return potential_of(state, self.descriptor, len(self.neurons), self.precision, self.device)
+        return potential_of(state, self.descriptor, self.repulsion, len(self.neurons), self.precision, self.device)
+
+    def _elements(self, x: Structures) -> list[str]:
+        return list(self.elements) or [chemical_symbols[z] for z in np.unique(x.numbers.values)]
+
+    def _rest(self, data: Learned, elements: list[str]) -> Properties:
+        """Return what is left to be learned."""
+        x, y = data.configurations, data.labels
+        return less(self.repulsion, x, y, elements) if self.repulsion else y
 
     def _plan(self, trainings: int) -> Plan:
         steps = self.steps_first if self.steps_first and not trainings else self.steps

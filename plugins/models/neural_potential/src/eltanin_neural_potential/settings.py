@@ -22,6 +22,15 @@ def refuse(model: NeuralPotential) -> None:
         raise ValueError(f"neurons={list(model.neurons)}: a fitting net has hidden layers of 1 neuron or more")
 
 
+def refuse_reach(model: NeuralPotential, elements: list[str]) -> None:
+    """Raise a ValueError if atoms repel each other from farther away than they see each other."""
+    if model.repulsion and (reach := model.repulsion.reach(elements)) > (cutoff := model.descriptor.cutoff):
+        raise ValueError(
+            f"model.repulsion reaches {reach:.3g} Å between atoms of {', '.join(elements)}, and atoms see {cutoff:g} Å "
+            "far: switch it off nearer, or give the descriptor a larger cutoff"
+        )
+
+
 def _refuse_numbers(model: NeuralPotential) -> None:
     for name in ("steps", "steps_first"):
         if (value := getattr(model, name)) is not None and value < 1:

@@ -12,6 +12,7 @@ from ase.data import atomic_numbers
 from eltanin.batch import to_numpy
 from eltanin_atoms.descriptors import Descriptor
 from eltanin_atoms.nets import Tensors
+from eltanin_atoms.repulsions import Repulsion
 from eltanin_atoms.structures import Structures
 from eltanin_neural_potential.energy import Parameters
 from eltanin_neural_potential.potential import Potential
@@ -29,12 +30,15 @@ def arrays(tree: Tensors, dtype: torch.dtype = torch.float64) -> dict[str, np.nd
     return {name: to_numpy(t.to(dtype)).copy() for name, t in tree.items()}
 
 
-def potential_of(state: State, descriptor: Descriptor, layers: int, precision: str, device: str) -> Potential:
+def potential_of(
+    state: State, descriptor: Descriptor, repulsion: Repulsion | None, layers: int, precision: str, device: str
+) -> Potential:
     """Return the potential of a state, with tensors of its own."""
     dtype, place = getattr(torch, precision), where(device)
     return Potential(
         elements=list(state["elements"]),
         descriptor=descriptor,
+        repulsion=repulsion,
         parameters=Parameters(
             descriptor=tensors(state["descriptor"], dtype, place),
             fitting=[tensors(net, dtype, place) for net in state["fitting"]],

@@ -1,0 +1,46 @@
+"""The slot `model/repulsion`: what keeps atoms apart, where a model has learned nothing.
+
+Pairs of atoms repel each other by a law that is known beforehand. A model adds it to its energy, and
+learns the rest: labels less the repulsion.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import numpy as np
+from torch import Tensor
+
+from eltanin.batch import Column, Properties, Ragged, to_numpy
+from eltanin_atoms.graphs import Graph, neighbour_graph
+from eltanin_atoms.structures import Structures
+
+
+class Repulsion(Protocol):
+    """A pair potential that is zero beyond some distance, and smooth there."""
+
+    def reach(self, elements: Sequence[str]) -> float:
+        """Return how far apart atoms of these elements still repel each other, Å."""
+        ...
+
+    def energies(self, graph: Graph, elements: Sequence[str]) -> tuple[Tensor, Tensor]:
+        """Return the energy of each structure, (structures,) eV, and dE/dvector, (pairs, 3) eV/Å, in float64."""
+        ...
+
+
+def less(repulsion: Repulsion, x: Structures, y: Properties, elements: Sequence[str]) -> Properties:
+    """Return labels without what the repulsion has of them: what is left to be learned."""
+    graph = neighbour_graph(x, repulsion.reach(elements), elements)
+    energy, gradient = repulsion.energies(graph, elements)
+    known: dict[str, Column] = {"energy": energy.numpy(), "virial": graph.virials(gradient).numpy()}
+    known["forces"] = Ragged(graph.forces(gradient).numpy(), x.counts)
+    rest = {name: _difference(y.values[name], part, y.has(name)) for name, part in known.items() if name in y.values}
+    return replace(y, values={**y.values, **rest})
+
+
+def _difference(column: Column, part: Column, present: np.ndarray) -> Column:
+    if isinstance(column, Ragged):  # a sample without a label has no rows
+        return Ragged(to_numpy(column.values) - part[np.flatnonzero(present)].values, column.counts)
+    return to_numpy(column) - part
