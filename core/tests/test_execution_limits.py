@@ -109,6 +109,10 @@ def test_the_start_of_a_worker_is_not_counted():
     assert one(toy_tasks.square, 2, terms=Terms(seconds=0.1)) == 4
 
 
+def test_what_a_task_must_import_is_not_counted():
+    assert one(toy_tasks.arrived, toy_tasks.SlowToArrive(), terms=Terms(seconds=0.5)) == "SlowToArrive"
+
+
 def test_time_left_unused_bears_on_nothing():
     terms = Terms(seconds=0.5)
     assert ordered(Processes(2), toy_tasks.square, [(n,) for n in range(50)], terms) == [n**2 for n in range(50)]

@@ -1,5 +1,6 @@
 """Labelling: a label depends on its configuration and method alone, is paid for once, and is judged."""
 
+import os
 import subprocess
 import sys
 import time
@@ -16,7 +17,7 @@ from eltanin.execution import Inline, Processes
 from eltanin.labelling.ask import Labelling
 from eltanin.labelling.patience import LabelerBroken, Limits
 from eltanin.protocols import Failure, Labels
-from eltanin.store import IntegrityError, LabelStore
+from eltanin.store import IntegrityError, LabelStore, open_store
 from eltanin.terms import FREELY
 
 TOYS = Path(__file__).parent / "toys"
@@ -170,7 +171,44 @@ def test_a_label_that_takes_too_long_has_twice_as_long_and_then_no_more(store):
     assert [f.kind for f in asked.labels.failures.values()] == ["timeout"]
     assert asked.known.tolist() == [1]
     assert 1.5 <= time.monotonic() - begun < 30
-    assert [row["attempt"] for row in store.rows() if row["kind"] == "timeout"] == [1, 2]
+    assert [(row["attempt"], row["seconds"]) for row in store.rows() if row["kind"] == "timeout"] == [
+        (1, 0.5),
+        (2, 1.0),
+    ]
+
+
+@dataclass(frozen=True)
+class Slow(Springs):
+    """Takes its time for each configuration."""
+
+    def label(self, x: Any, wanted: frozenset[str], rng: np.random.Generator) -> Labels[Properties]:
+        time.sleep(1.0 * len(x))
+        return super().label(x, wanted, rng)
+
+
+class Forgetful(Inline):
+    """An executor that loses all results."""
+
+    def run(self, function, tasks, terms=FREELY):
+        yield from ()
+
+
+def test_without_a_store_what_an_executor_lost_is_a_failure():
+    asked = labelling(None, executor=Forgetful()).ask(points(GOOD, GOOD), {})
+    assert [failure.kind for failure in asked.labels.failures.values()] == ["transient"] * 2
+
+
+def test_without_a_store_the_time_of_a_label_is_given_to_each():
+    asked = labelling(None, Slow(), Processes(1), seconds=1.5).ask(points(*[GOOD] * 4), {})
+    assert not asked.labels.failures
+
+
+def test_a_timeout_under_a_tighter_limit_is_asked_again(store, log):
+    x, slow = points(GOOD), Springs(log=str(log), delay=1.2)
+    for limit, asked in ((0.3, 2), (0.3, 2), (10.0, 3)):
+        labels = labelling(store, slow, Processes(1), seconds=limit).ask(x, {}).labels
+        assert bool(labels.failures) == (limit < 1)
+        assert calls(log) == asked
 
 
 def test_a_flawed_configuration_costs_nothing_and_is_told_of(store, log):
@@ -254,6 +292,12 @@ def test_three_failures_alike_before_any_label_end_the_asking(store, log):
     with pytest.raises(LabelerBroken, match=r"3 failed in the same way; .*ZeroDivisionError: a bug.*elt repeat RUN"):
         labelling(store, Springs(log=str(log))).ask(points(*[RAISES] * 20), {})
     assert calls(log) == 3
+
+
+def test_a_campaign_that_begins_with_accidents_alone_is_not_asked_to_the_end_first(store, log):
+    with pytest.raises(LabelerBroken, match=r"no label came yet, and 11 failed in the same way; .*SIGKILL"):
+        labelling(store, Springs(log=str(log)), Processes(1)).ask(points(*[KILLS] * 20), {})
+    assert calls(log) == 11
 
 
 def test_a_labeler_that_fails_too_often_is_not_asked_on(store, log):
@@ -370,6 +414,24 @@ def test_damage_in_the_store_stops_the_asking_and_names_the_file(store):
         labelling(store).ask(points(GOOD), {})
 
 
+class Mute(Exception):
+    """Cannot even say what it is."""
+
+    def __str__(self):
+        raise RuntimeError("nothing to say")
+
+
+REASONS = {
+    "another row": {5: Failure("unconverged", "of a row that nobody asked for")},
+    "named row": {"0": Failure("unconverged", "of a row by a name")},
+    "word": {0: "no convergence"},
+    "object": {0: Failure("error", ValueError("an object"))},
+    "bytes": {0: Failure("unconverged", "no text: \udcff", "\udcff")},
+    "flood": {0: Failure("unconverged", "x" * 10_000_000, "y" * 10_000_000)},
+}
+SAYINGS = {"number for a name": {1: 2}, "program of bytes": {"program": "\udcff"}}
+
+
 @dataclass(frozen=True)
 class Strange:
     """A labeler with faults of its own."""
@@ -381,6 +443,15 @@ class Strange:
     def label(self, x: Any, wanted: frozenset[str], rng: np.random.Generator) -> Labels[Properties]:
         if self.fault == "bug":
             raise ZeroDivisionError("a bug")
+        if self.fault == "mute":
+            raise Mute
+        if self.fault in REASONS:
+            return Labels(Properties.of(energy=np.zeros(len(x))), REASONS[self.fault])
+        if self.fault in SAYINGS:
+            return Labels(Properties.of(energy=np.zeros(len(x))), {}, {0: SAYINGS[self.fault]})
+        if self.fault == "leaves":
+            os.chdir("/")
+            return Labels(Properties.of(energy=np.zeros(len(x))), {})
         if self.fault == "torch":
             import torch
 
@@ -401,6 +472,48 @@ def test_a_bug_in_a_labeler_fails_its_label_and_shows_where(store, kept):
     asked = labelling(store if kept else None, Strange("bug")).ask(points(GOOD), {})
     assert asked.labels.failures[0][:2] == ("error", "ZeroDivisionError: a bug")
     assert 'raise ZeroDivisionError("a bug")' in asked.labels.failures[0].output
+
+
+@pytest.mark.parametrize("kept", [True, False])
+@pytest.mark.parametrize(
+    ("fault", "kind", "message"),
+    [
+        ("another row", "shape", "says that row 5 of them failed"),
+        ("named row", "shape", "says that row '0' of them failed"),
+        ("word", "error", "'no convergence' where a `Failure` belongs"),
+        ("object", "error", "an object"),
+        ("bytes", "unconverged", "no text: ?"),
+        ("flood", "unconverged", "x" * 2000),
+        ("mute", "error", "Mute: <exception str() failed>"),
+    ],
+)
+def test_a_failure_that_no_file_could_take_is_told_as_text(store, kept, fault, kind, message):
+    asked = labelling(store if kept else None, Strange(fault)).ask(points(GOOD), {})
+    failure = asked.labels.failures[0]
+    assert failure.kind == kind
+    assert message in failure.message
+    assert len(failure.message) <= 2000
+    assert len(failure.output) <= 4096
+    if kept:
+        assert store.get(asked.keys)[asked.keys[0]].failure == failure
+        assert store.verify() == []
+
+
+@pytest.mark.parametrize("fault", SAYINGS)
+def test_evidence_that_no_file_could_take_fails_its_label(store, fault):
+    asked = labelling(store, Strange(fault)).ask(points(GOOD), {})
+    assert asked.labels.failures[0].kind == "error"
+    assert "the evidence of a label is plain" in asked.labels.failures[0].message
+    assert store.verify() == []
+
+
+def test_a_labeler_that_leaves_for_another_folder_takes_nobody_along(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with open_store("labels") as store:
+        asked = labelling(store, Strange("leaves")).ask(points(GOOD, GOOD), {})
+        assert not asked.labels.failures
+        assert Path.cwd() == tmp_path
+    assert len(list((tmp_path / "labels" / "objects").rglob("*.safetensors"))) == 2
 
 
 def test_labels_of_any_library_are_arrays_of_the_host_from_the_first_time_on(store):

@@ -71,6 +71,18 @@ def test_who_takes_it_holds_it_until_it_is_handed_back(tmp_path):
     assert take(tmp_path, "it").held()
 
 
+def test_one_that_is_handed_back_while_another_is_refused_is_still_a_refusal(tmp_path):
+    lease = take(tmp_path, "it")
+    lease.remove()
+    assert Held(lease.path, None, 300.0).sign == 0.0
+
+    class Vanishing(type(tmp_path)):
+        def exists(self):
+            return True  # it was, a moment ago
+
+    assert Held(Vanishing(lease.path), None, 300.0).sign == 0.0
+
+
 def test_numbers_of_released_leases_grow(tmp_path):
     for number in range(1, 13):
         lease = take(tmp_path, "it")

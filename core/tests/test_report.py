@@ -345,10 +345,24 @@ def test_audits_and_candidates_are_calibrated_apart(tmp_path):
     assert (audits.name, len(audits.score)) == ("audits", int(np.sum(run.data.reason == Reason.AUDIT)))
     assert (candidates.name, len(candidates.score)) == ("candidates", 20)
     assert candidates.error == pytest.approx(2 * candidates.score)
-    assert calibration.words(audits) == (
+    assert calibration.words(audits, alike=True) == (
         "Audits (20 labels): the error is 2 times the deviation in the median, and larger than it for 100 %; "
         "rank correlation 1."
     )
+
+
+def test_a_selector_that_scores_by_a_measure_of_its_own_is_not_compared_in_the_unit_of_the_domain(
+    tmp_path, monkeypatch
+):
+    run = simulated(tmp_path)
+    assert deviations.scored(run).unit == "m/s"
+    monkeypatch.setattr(deviations, "options", lambda role: ["trust_levels"])
+    monkeypatch.setattr(deviations, "load", lambda role, name: type("Grades", (), {"measure": "grade"}))
+    assert str(deviations.scored(run)) == "grade"
+    told = calibration.section(run)
+    assert "Audits (20 labels); rank correlation 1." in told.words
+    assert "diagonal" not in told.drawings[0].caption
+    assert [a.get_xlabel() for a in told.drawings[0].figure.axes] == ["grade at selection"] * 2
 
 
 def test_labels_without_an_error_are_left_out_of_the_calibration(tmp_path):

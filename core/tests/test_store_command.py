@@ -199,3 +199,9 @@ def test_labels_of_one_method_are_exported_through_their_domain(root, toys, tmp_
         asked(capsys, "export", root, "-o", tmp_path / "x.toy", "--method", method_id(METHOD))
     with pytest.raises(ConfigurationError, match="method=zz means 0 of them"):
         asked(capsys, "export", root, "-o", tmp_path / "x.toy", "--method", "zz")
+
+
+def test_of_a_store_without_a_label_there_is_nothing_to_export(tmp_path, capsys):
+    LabelStore(tmp_path / "empty").close()
+    with pytest.raises(ConfigurationError, match="empty holds no label: there is nothing to export"):
+        asked(capsys, "export", tmp_path / "empty", "-o", tmp_path / "all.toy")

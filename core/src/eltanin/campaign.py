@@ -148,8 +148,8 @@ class Campaign:
         return asked, held + 1 if exam else 0
 
     def expect(self, committee: Committee, x: Any) -> Any:
-        """Return the committee's mean prediction, kept beside the label as long as the label is."""
-        if not committee or self.memory == "latest" or len(x) == 0:
+        """Return the committee's mean prediction, which audits are judged by; labels soon forgotten need none else."""
+        if not committee or len(x) == 0 or (self.memory == "latest" and self.audit.tolerance is None):
             return Properties.none(len(x))
         return self.domain.mean([member.predict(x) for member in committee])
 

@@ -294,3 +294,19 @@ def starved(word):
             raise RuntimeError("can't start new thread")
         case _:
             raise RuntimeError(word)
+
+
+class SlowToArrive:
+    """Takes its time to come out of a pickle, as what must be imported does."""
+
+    def __reduce__(self):
+        return _arriving, ()
+
+
+def _arriving():
+    time.sleep(1.0)
+    return SlowToArrive()
+
+
+def arrived(what):
+    return type(what).__name__

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Callable, Generator
-from contextlib import contextmanager
+from contextlib import chdir, contextmanager
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, ClassVar
@@ -50,7 +50,8 @@ class Inline:
     def _results(self, function: Function, tasks: Tasks) -> Results:
         for index, task in enumerate(tasks):
             try:
-                result = limited_call(self.threads, function, task)
+                with chdir("."):  # a task may leave for elsewhere
+                    result = limited_call(self.threads, function, task)
             except SystemExit as end:  # a worker that ends is a failure, so it is one here too
                 result = Failure("crash", f"the task ended its process with exit status {end.code}")
             except Exception as error:

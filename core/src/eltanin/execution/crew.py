@@ -21,7 +21,7 @@ from typing import Any
 
 from eltanin.execution.memory import Kills, lack_of_memory
 from eltanin.execution.serving import DONE, MEMORY
-from eltanin.execution.worker import READY, Worker
+from eltanin.execution.worker import BEGUN, READY, Worker
 from eltanin.protocols import Failure
 from eltanin.terms import Terms
 
@@ -35,7 +35,8 @@ STILLBORN = (
 )
 LATE = (
     "ended because it took longer than its limits.seconds={:g}; if such tasks are worth more time, raise"
-    " limits.seconds, and else make them smaller. Its output may tell what it was at"
+    " limits.seconds and let them be asked again by `elt store retry STORE --kind timeout`, and else make them smaller."
+    " Its output may tell what it was at"
 )
 STARVED = (
     "the worker process {}: the system had no memory left. Let fewer tasks run at a time (executor.workers)"
@@ -133,7 +134,7 @@ def _heard(worker: Worker, terms: Terms, kills: Kills) -> tuple[Any, Worker]:
     message = worker.receive()
     if message is None:
         return _crash(worker, terms, kills), _begin()
-    if message == READY:
+    if message in (READY, BEGUN):
         return None, worker
     kind, result = pickle.loads(message)
     if kind == DONE:

@@ -61,7 +61,10 @@ def lack_of_memory(told: str, gigabytes: float | None, output: str = "") -> Fail
             "there was not as much memory as it needed: run fewer tasks at a time, make them smaller, or take a larger"
         )
         return Failure("memory", f"{why} machine. It said: {told}", output)
-    why = f"it needed more than its limits.gigabytes={gigabytes:g}: raise limits.gigabytes, or make tasks smaller"
+    why = (
+        f"it needed more than its limits.gigabytes={gigabytes:g}: raise limits.gigabytes and let it be asked again by"
+        " `elt store retry STORE --kind memory`, or make tasks smaller"
+    )
     return Failure("memory", f"{why}. It said: {told}", output)
 
 

@@ -12,14 +12,14 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Generator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager, suppress
 from typing import Any
 
 from eltanin.execution import trees
 from eltanin.execution.memory import capped, is_lack_of_memory
 from eltanin.execution.output import empty_output, keep_output
-from eltanin.execution.worker import READY, STOPS
+from eltanin.execution.worker import BEGUN, READY, STOPS
 from eltanin.terms import FREELY, Terms
 
 DONE, RAISED, MEMORY = range(3)  # what became of a call
@@ -41,7 +41,7 @@ def main(pipe: str, lifeline: str) -> None:
             where, sys.path[:], terms = pickle.loads(connection.recv_bytes())
             call = connection.recv_bytes()
             os.chdir(where)
-            connection.send_bytes(watch.over(call, terms))
+            connection.send_bytes(watch.over(call, terms, connection.send_bytes))
     trees.end_descendants(os.getpid(), watch.mark)
 
 
@@ -89,14 +89,18 @@ class Watch:
         """Begin to watch."""
         threading.Thread(target=self._wait, daemon=True).start()
 
-    def over(self, call: bytes, terms: Terms) -> bytes:
-        """Return what became of a call."""
+    def over(self, call: bytes, terms: Terms, tell: Callable[[bytes], None]) -> bytes:
+        """Return what became of a call; the clock starts when all that it needs is imported."""
         here = os.getpid()
-        self.begun, self.terms = time.monotonic(), terms
+
+        def begun() -> None:
+            self.begun, self.terms = time.monotonic(), terms
+            if terms.seconds is not None:
+                tell(BEGUN)
+
         empty_output()
         try:
-            with _forsaken(terms):
-                return _answered(call, terms.gigabytes)
+            return _answered(call, terms, begun)
         finally:
             self.terms = FREELY
             if os.getpid() != here:  # a copy of this process, which is not asked
@@ -141,12 +145,14 @@ def _forsaken(terms: Terms) -> Generator[None]:
         faulthandler.cancel_dump_traceback_later()
 
 
-def _answered(call: bytes, gigabytes: float | None) -> bytes:
+def _answered(call: bytes, terms: Terms, begun: Callable[[], None]) -> bytes:
     """Make a call; a task that has too little memory may leave its worker unfit for another."""
     try:
-        with capped(gigabytes):
+        with capped(terms.gigabytes):
             function, arguments = pickle.loads(call)
-            result = pickle.dumps((DONE, function(*arguments)), protocol=5)
+            begun()
+            with _forsaken(terms):
+                result = pickle.dumps((DONE, function(*arguments)), protocol=5)
     except Exception as error:  # whatever a task raises is raised in the parent
         if is_lack_of_memory(error):
             return pickle.dumps((MEMORY, str(error)))

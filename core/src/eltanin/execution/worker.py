@@ -23,7 +23,8 @@ from eltanin.terms import Terms
 
 # What a stop means is the parent's decision; its workers are told by a closed pipe.
 STOPS = {signal.SIGINT, signal.SIGTERM, getattr(signal, "SIGUSR2", signal.SIGTERM)}
-READY = b""
+READY, BEGUN = b"", b"begun"
+TO_BEGIN = 600.0  # seconds to import what a task needs, which no limit of the task counts
 # The paths come first: nothing that lies in the present folder is imported in the place of what is meant.
 BIRTH = "import sys; sys.path[:] = sys.argv[3:]; from eltanin.execution.serving import main; main(*sys.argv[1:3])"
 
@@ -70,7 +71,7 @@ class Worker:
         except OSError:
             self.task = None
         if self.ready:
-            self._begin()
+            self._begin(TO_BEGIN)
         return self.task is not None
 
     def receive(self) -> bytes | None:
@@ -81,11 +82,13 @@ class Worker:
             return None
         if message == READY:
             self.ready = True
+            self._begin(TO_BEGIN)
+        elif message == BEGUN:
             self._begin()
         return message
 
-    def _begin(self) -> None:
-        self.deadline = None if self.seconds is None else time.monotonic() + self.seconds
+    def _begin(self, more: float = 0.0) -> None:
+        self.deadline = None if self.seconds is None else time.monotonic() + self.seconds + more
 
     def is_alive(self) -> bool:
         """Say whether it has not ended."""

@@ -135,6 +135,7 @@ def ask(labeler: Labeler[Any, Any], x: Any, wanted: frozenset[str], entropy: int
         if is_lack_of_memory(error):
             raise
         told = "".join(traceback.format_exception(error)[-4:])
-        failure = Failure("error", f"{type(error).__name__}: {error}", told)
+        said = traceback.TracebackException.from_exception(error)  # its text: that of an exception may raise another
+        failure = Failure("error", f"{type(error).__name__}: {said}", told)
         labels = Labels(Properties.none(len(x)), dict.fromkeys(range(len(x)), failure))
     return labels, time.perf_counter() - begun

@@ -18,10 +18,9 @@ from eltanin.labelling.answer import Inquiry, Question, ask
 from eltanin.labelling.entropy import entropy
 from eltanin.labelling.judge import learnable
 from eltanin.labelling.listener import NOBODY, Listener
-from eltanin.labelling.passes import Passes
+from eltanin.labelling.passes import LOST, Passes, is_known, may_pass
 from eltanin.labelling.patience import LabelerBroken, Limits, Patience
 from eltanin.protocols import Domain, Executor, Failure, Labeler, Labels, Rng
-from eltanin.store.attempts import settled
 from eltanin.store.labels import LabelStore
 from eltanin.store.method import differences, label_key, method_of, versions_of
 from eltanin.store.records import Record
@@ -110,11 +109,13 @@ class Labelling:
         keys = tuple(label_key(name, self.method, self.wanted) for name in names)
         times = Counter(keys)
         known = store.get(times.keys() - {keys[row] for row in flaws})
-        answers = {key: self._seen(r) for key, r in known.items() if r.failure is None or settled(r.failure, r.attempt)}
+        answers = {key: self._seen(record) for key, record in known.items() if is_known(record, self.limits.terms)}
         cached = sum(times[key] for key, one in answers.items() if not isinstance(one, Failure))
-        answers |= {keys[row]: failure for row, failure in flaws.items()}
         for key in answers:
             patience.pass_on(key, answers[key], times[key])
+        for row, failure in flaws.items():  # which no key of the store tells of
+            answers[keys[row]] = failure
+            patience.pass_on("", failure, 1)
         new = {key: row for row, key in enumerate(keys) if key not in answers}  # equal ones are asked once
         questions = [Question(x[np.array([row])], names[row], key, origins[row]) for key, row in new.items()]
         questions = [one.after(known[one.key]) if one.key in known else one for one in questions]
@@ -122,8 +123,11 @@ class Labelling:
             Passes(self.executor, store, self._inquiry(store), self.limits.terms, patience.listener).answers(questions)
         ) as made:
             for record in made:
-                answers[record.key] = self._seen(record)
-                patience.hear(record.key, answers[record.key], times[record.key])
+                if may_pass(record):
+                    patience.doubt(record.key, self._seen(record))
+                else:
+                    answers[record.key] = self._seen(record)
+                    patience.hear(record.key, answers[record.key], times[record.key])
         return Asked(_joined([answers[key] for key in keys]), cached, len(flaws), keys)
 
     def _seen(self, record: Record) -> Any:
@@ -158,10 +162,12 @@ class Labelling:
         return Asked(Labels(values, failures), 0, len(flaws), ())
 
     def _batch(self, x: Any) -> Labels[Any]:
-        """Return the answers to all of a batch, made in one task."""
+        """Return the answers to all of a batch, made in one task, which may take as long as all of them."""
         task = (self.labeler, x, self.wanted, entropy(x, self.seed))
-        with closing(self.executor.run(ask, [task], self.limits.terms._replace(outlives=False))) as results:
-            _, result = next(results)
+        seconds = self.limits.seconds and self.limits.seconds * len(x)
+        terms = self.limits.terms._replace(seconds=seconds, outlives=False)
+        with closing(self.executor.run(ask, [task], terms)) as results:
+            _, result = next(results, (0, LOST))
         if isinstance(result, Failure):
             return Labels(Properties.none(len(x)), dict.fromkeys(range(len(x)), result))
         labels, _ = result

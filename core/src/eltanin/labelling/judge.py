@@ -18,6 +18,7 @@ from eltanin.store.trees import decode, encode
 
 Refusals = Callable[[Any, Any], Mapping[int, Failure]]
 ILL = {"shape", "nonfinite"}  # refusals of a domain that are about the answer in itself
+LONGEST, LONGEST_OUTPUT = 2000, 4096  # characters of a failure that are kept
 
 
 def whole(x: Any, labels: Labels[Any], refusals: Refusals) -> Labels[Any]:
@@ -47,8 +48,12 @@ def _refused(x: Any, labels: Labels[Any], refusals: Refusals, failures: Mapping[
 def _admitted(x: Any, labels: Labels[Any]) -> Mapping[int, Failure]:
     """Return the failures that the labeler itself tells of, and those of one that does not tell enough."""
     rows = range(len(x))
-    if len(labels.failures) == len(x):
-        return labels.failures
+    told = {row: _plain(failure) for row, failure in labels.failures.items()}
+    if strange := [row for row in told if row not in rows]:
+        why = f"the labeler was asked for {len(x)} labels, and says that row {strange[0]!r} of them failed"
+        return dict.fromkeys(rows, Failure("shape", f"{why}: rows are counted from 0. Tell whoever wrote it"))
+    if len(told) == len(x):
+        return told
     if len(labels.values) != len(x):
         why = (
             f"the labeler was asked for {len(x)} labels and returned {len(labels.values)}: `values` has a row for each"
@@ -56,25 +61,34 @@ def _admitted(x: Any, labels: Labels[Any]) -> Mapping[int, Failure]:
         )
         return dict.fromkeys(rows, Failure("shape", why))
     said = {row: failure for row in rows if (failure := _unconverged(labels.evidence.get(row, {})))}
-    return {**said, **labels.failures}
+    return {**said, **told}
+
+
+def _plain(failure: Any) -> Failure:
+    """Return a failure as a file, an index and a screen can take it, whatever a labeler made it of."""
+    if not isinstance(failure, Failure):
+        return Failure("error", f"the labeler says {failure!r:.{LONGEST}} where a `Failure` belongs: mend it")
+    kind, message, output = (str(part).encode(errors="replace").decode() for part in failure)
+    return Failure(kind[:LONGEST], message[:LONGEST], output[-LONGEST_OUTPUT:])
 
 
 def _unconverged(evidence: Evidence) -> Failure | None:
     if not evidence:
         return None
     try:
-        told = json.dumps(evidence, allow_nan=False)
+        encode(dict(evidence))
+        json.dumps(evidence, allow_nan=False, ensure_ascii=False).encode()
     except (TypeError, ValueError) as error:
         return Failure(
             "error", f"the evidence of a label is plain and finite, for it is kept as JSON, and here: {error}"
         )
     if evidence.get("converged", True) is not True:
-        return Failure("unconverged", f"the labeler says so: {told}")
+        return _plain(Failure("unconverged", f"the labeler says so: {json.dumps(evidence)}"))
     return None
 
 
 def _senseless(x: Any, error: Exception) -> Labels[Any]:
     if is_lack_of_memory(error):
         raise error
-    failure = Failure("shape", f"nobody can make sense of the answer: {type(error).__name__}: {error}")
+    failure = _plain(Failure("shape", f"nobody can make sense of the answer: {type(error).__name__}: {error}"))
     return Labels(Properties.none(len(x)), dict.fromkeys(range(len(x)), failure))

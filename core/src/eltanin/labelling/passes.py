@@ -18,6 +18,7 @@ from eltanin.store.records import Record
 from eltanin.terms import Terms
 
 FIRST_LOOK, LAST_LOOK = 0.05, 2.0  # seconds between looks at a label that somebody else is making
+LIMITS = {"timeout": "seconds", "memory": "gigabytes"}
 LOST = Failure("transient", "the executor took the task and never answered")
 
 
@@ -32,7 +33,7 @@ class Passes:
     listener: Listener
 
     def answers(self, questions: Sequence[Question]) -> Generator[Record, None, None]:
-        """Yield the answers as they come, kept already.
+        """Yield the answers as they come, kept already; those that `may_pass` come again.
 
         One configuration is one task, so that no label depends on its neighbours, and its random
         stream is named by its key alone: whoever asks, in whatever campaign, gets the same label.
@@ -44,9 +45,9 @@ class Passes:
                 if isinstance(found, Busy):
                     busy.append(found)
                     pending.append(question)
-                elif _may_pass(found):
-                    pending.append(question.after(found))
                 else:
+                    if may_pass(found):
+                        pending.append(question.after(found))
                     yield found
             if len(busy) == len(asked):
                 self.listener.awaited(len(busy), busy[0].holder)
@@ -72,11 +73,11 @@ class Passes:
             for index, result in results:
                 if index in waiting and _answers(result, waiting[index]):
                     question = waiting.pop(index)
-                    yield question, self._kept(question, result)
+                    yield question, self._kept(question, result, terms)
         for question in waiting.values():
-            yield question, self._kept(question, LOST)
+            yield question, self._kept(question, LOST, terms)
 
-    def _kept(self, question: Question, result: Any) -> Record | Busy:
+    def _kept(self, question: Question, result: Any, terms: Terms) -> Record | Busy:
         match result:
             case Busy():
                 return result
@@ -89,7 +90,9 @@ class Passes:
                 known = self.store.get([question.key]).get(question.key)
                 if known is not None and question.is_answered_by(known):
                     return known
-                return self.store.put(self.inquiry.record(question, result, 0.0, {}))
+                spent = terms.seconds if result.kind == "timeout" else None  # of others nobody knows
+                allowed = {"seconds": terms.seconds, "gigabytes": terms.gigabytes}
+                return self.store.put(self.inquiry.record(question, result, spent or 0.0, {"allowed": allowed}))
             case _:
                 what = type(result).__name__
                 raise EltaninError(f"the executor returned a {what} in the place of a label: tell whoever wrote it")
@@ -99,6 +102,16 @@ def _answers(result: Any, question: Question) -> bool:
     return not isinstance(result, Made) or result.record.key == question.key
 
 
-def _may_pass(record: Record) -> bool:
+def is_known(record: Record, terms: Terms) -> bool:
+    """Say whether an answer in the store holds on these terms: one that met a tighter limit is asked again."""
+    failure, allowed = record.failure, record.evidence.get("allowed", {})
+    if failure is None or failure.kind not in LIMITS:
+        return failure is None or settled(failure, record.attempt)
+    before, now = allowed.get(LIMITS[failure.kind]), getattr(terms.eased(2), LIMITS[failure.kind])
+    return settled(failure, record.attempt) and (before is None or (now is not None and now <= before))
+
+
+def may_pass(record: Record) -> bool:
+    """Say whether an answer is a failure that is asked again at once."""
     failure = record.failure
     return failure is not None and failure.kind in AT_ONCE and not settled(failure, record.attempt)

@@ -53,7 +53,7 @@ class Patience:
         """Begin with what came before in the same campaign; `listener` is told all that is heard."""
         self.allowed, self.listener = allowed, listener
         self.labelled, self.failed = spent.get("labelled", 0), spent.get("failed", 0)
-        self.alike: list[Failure] = []
+        self.alike, self.doubts = list[Failure](), list[Failure]()
 
     def pass_on(self, key: str, answer: Any, times: int) -> None:
         """Tell of an answer that cost nothing, which so many configurations have in common."""
@@ -67,11 +67,29 @@ class Patience:
             self.labelled += 1
             return
         self.failed += 1
-        alike = self.alike and self.alike[0][:2] == answer[:2]
-        self.alike = [*self.alike, answer] if alike else [answer]
-        told = f"the last one: {answer.kind}: {answer.message}. `elt repeat RUN {key}` repeats it"
+        self.alike = _joined(self.alike, answer)
+        told = _told(key, answer)
         if len(self.alike) >= ALIKE and not self.labelled:
             raise LabelerBroken(f"no label came yet, and {ALIKE} failed in the same way; {told}")
         asked = self.labelled + self.failed
         if self.failed > max(ALWAYS_ALLOWED, self.allowed * asked):
             raise LabelerBroken(f"{self.failed} of {asked} labels failed, limits.failed={self.allowed:g}; {told}")
+
+    def doubt(self, key: str, failure: Failure) -> None:
+        """Tell of a failure that is asked again, for it may pass; if a campaign begins with so many alike, it will not.
+
+        All are asked once before one is asked again, and each may take as long as it is allowed to.
+        """
+        self.doubts = _joined(self.doubts, failure)
+        if len(self.doubts) > ALWAYS_ALLOWED and not self.labelled:
+            told = _told(key, failure)
+            raise LabelerBroken(f"no label came yet, and {len(self.doubts)} failed in the same way; {told}")
+
+
+def _joined(alike: list[Failure], failure: Failure) -> list[Failure]:
+    """Return the failures that are like the last one, and came right before it."""
+    return [*alike, failure] if alike and alike[0][:2] == failure[:2] else [failure]
+
+
+def _told(key: str, failure: Failure) -> str:
+    return f"the last one: {failure.kind}: {failure.message}. `elt repeat RUN {key}` repeats it"

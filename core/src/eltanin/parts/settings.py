@@ -19,7 +19,7 @@ class Run:
     rounds: at most so many.
     committee: members of the committee.
     memory: which labels are learned from: all, latest (of the last round alone), or how many of the newest rounds.
-    labels: budget of labels; none, and rounds alone end the campaign.
+    labels: how many are learned from at most; none, and rounds alone end the campaign.
     store: folder of the label store; by default one in the user's data directory; `none` for no store.
     data: labelled data, where a component reads some.
     audit: how the claims of the selector are tested.

@@ -5,7 +5,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,7 +13,7 @@ from matplotlib.figure import Figure
 
 from eltanin.protocols import Reason
 from eltanin.report import style
-from eltanin.report.deviations import COLOURS, trust_levels
+from eltanin.report.deviations import COLOURS, scored, trust_levels
 from eltanin.report.phrases import last, measured, number, part, percent, plural, real
 from eltanin.report.sections import Drawing, Run, Section
 
@@ -33,10 +33,11 @@ def section(run: Run) -> Section | None:
     groups = [points for points in split(run) if len(points.score)]
     if not groups:
         return None
-    said = "\n\n".join(words(points) for points in groups)
+    alike = scored(run) == measured(run.domain.measure)
+    said = "\n\n".join(words(points, alike) for points in groups)
     caption = (
-        "Each point is a label, with what the committee knew before it learned from it. "
-        "On the diagonal deviation equals error; above it the committee was too sure of itself."
+        "Each point is a label, with what the committee knew before it learned from it."
+        + " On the diagonal deviation equals error; above it the committee was too sure of itself." * alike
     )
     return Section("Calibration", said, [Drawing(draw(run, groups), caption)])
 
@@ -65,13 +66,15 @@ def split(run: Run) -> list[Points]:
 CANDIDATES = "#b98a12"  # the colour of candidates, dark enough for a point
 
 
-def words(points: Points) -> str:
-    """Say how well one group is calibrated."""
+def words(points: Points, alike: bool) -> str:
+    """Say how well one group is calibrated; only what is in one unit can be compared."""
     n, ratio = len(points.score), points.error / points.score
-    said = (
-        f"{points.name.capitalize()} ({plural(n, 'label')}): the error is {number(float(np.median(ratio)))} times "
-        f"the deviation in the median, and larger than it for {percent(float(np.mean(ratio > 1)))}"
-    )
+    said = f"{points.name.capitalize()} ({plural(n, 'label')})"
+    if alike:
+        said += (
+            f": the error is {number(float(np.median(ratio)))} times the deviation in the median, "
+            f"and larger than it for {percent(float(np.mean(ratio > 1)))}"
+        )
     if n >= 5:
         said += f"; rank correlation {number(rank_correlation(points.score, points.error))}"
     return said + "."
@@ -88,31 +91,32 @@ def rank_correlation(a: np.ndarray, b: np.ndarray) -> float:
 def draw(run: Run, groups: Sequence[Points]) -> Figure:
     """Draw the groups side by side over the same axes."""
     figure, panels = style.canvas(4.3, 2)
-    what, levels = measured(run.domain.measure), trust_levels(run.config)
+    what, err, levels = scored(run), measured(run.domain.measure), trust_levels(run.config)
     tolerance = real((last(run.rounds, "audit") or part(run.config, "audit")).get("tolerance"))
-    every = np.concatenate([column for p in groups for column in (p.score, p.error)])
-    every = np.append(every, [*levels.values(), tolerance])
+    x = np.array([*(s for p in groups for s in p.score), *levels.values()])
+    y = np.array([*(e for p in groups for e in p.error), tolerance])
     for axes, points in zip(panels, groups, strict=False):
-        scatter(axes, points, every)
+        scatter(axes, points, x, y, alike=what == err)
         mark(axes, levels, tolerance)
-        axes.set(xlabel=f"{what} at selection", ylabel=f"true error ({what.unit})" if what.unit else "true error")
+        axes.set(xlabel=f"{what} at selection", ylabel=f"true error ({err.unit})" if err.unit else "true error")
         axes.set_title(f"{points.name} ({len(points.score)})")
     for spare in panels[len(groups) :]:
         spare.set_axis_off()
     return figure
 
 
-def scatter(axes: Axes, points: Points, every: Any) -> None:
-    """Draw one group, and the diagonal."""
+def scatter(axes: Axes, points: Points, x: np.ndarray, y: np.ndarray, alike: bool) -> None:
+    """Draw one group over the ranges of x and y; in one unit, over the same range and with the diagonal."""
     many = len(points.score) > 2000
     axes.plot(
         points.score, points.error, points.marker, color=points.colour, ms=3 if many else 5,
         alpha=0.35 if many else 0.65, mew=0, rasterized=many,
     )  # fmt: skip
-    style.logarithmic(axes, "x", every)
-    style.logarithmic(axes, "y", every)
-    axes.axline((1, 1), (10, 10), color=style.INK, lw=1)
-    axes.set_aspect("equal", adjustable="box")
+    style.logarithmic(axes, "x", [*x, *y] if alike else x)
+    style.logarithmic(axes, "y", [*x, *y] if alike else y)
+    if alike:
+        axes.axline((1, 1), (10, 10), color=style.INK, lw=1)
+        axes.set_aspect("equal", adjustable="box")
 
 
 def mark(axes: Axes, levels: dict[str, float], tolerance: float) -> None:

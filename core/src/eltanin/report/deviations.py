@@ -11,8 +11,9 @@ import numpy as np
 from matplotlib.axes import Axes
 
 from eltanin.protocols import Feedback
+from eltanin.registry import load, options
 from eltanin.report import style
-from eltanin.report.phrases import Quantity, measured, number, part, real
+from eltanin.report.phrases import Quantity, component, measured, number, part, real
 from eltanin.report.sections import Drawing, Run, Section
 
 SHOWN = 5  # rounds whose distribution is drawn in full
@@ -24,7 +25,7 @@ def section(run: Run) -> Section | None:
     rounds = [r for r in run.rounds if real(r["deviation"].get("q50")) > 0]
     if not rounds:
         return None
-    what, levels = measured(run.domain.measure), trust_levels(run.config)
+    what, levels = scored(run), trust_levels(run.config)
     scores = distributions(run.pools)
     figure, axes = style.canvas(3.6, 2, widths=(1.35, 1)) if scores else style.canvas(3.6)
     every = rounds[:: -(-len(rounds) // MOST)]
@@ -50,6 +51,13 @@ def words(rounds: Sequence[Mapping[str, Any]], levels: dict[str, float], what: Q
         low, high = levels["low"], levels["high"]
         said += f". Below {number(low)} a configuration counts as accurate, from {number(high)} on it is rejected"
     return said + "."
+
+
+def scored(run: Run) -> Quantity:
+    """Return what the scores of the selector measure: what it says itself, else what its domain does."""
+    name = component(run.config, "selector")
+    own = getattr(load("selector", name), "measure", "") if name in options("selector") else ""
+    return measured(own or run.domain.measure)
 
 
 def trust_levels(config: Mapping[str, Any]) -> dict[str, float]:

@@ -51,8 +51,9 @@ def writable(folder: Path, setting: str) -> None:
     try:
         durable.forget(durable.write_aside(place / "room", b"is there any?"))
     except OSError as error:
+        remedy = "Make room, or mend the disk; or, for a new run, g" if to_blame(error) else "G"
         raise ConfigurationError(
-            f"{folder}: nothing can be written there ({error.strerror}). Give another with {setting}=FOLDER."
+            f"{folder}: nothing can be written there ({error.strerror}). {remedy}ive another with {setting}=FOLDER."
         ) from error
     durable.room(folder, ROOM)
 

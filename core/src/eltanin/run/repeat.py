@@ -50,7 +50,7 @@ def found(store: LabelStore, beginning: str) -> Record:
     keys = sorted({name[1] for name in names if name and name[1].startswith(beginning)})
     if len(keys) != 1:
         several = f"the keys of {len(keys)} labels begin so: give more of it" if keys else "no label has such a key"
-        raise ConfigurationError(f"{beginning}: {several}. failures.jsonl and `elt store ls` tell the keys.")
+        raise ConfigurationError(f"{beginning}: {several}. `elt store ls --failed --json` tells those of failures.")
     record = store.objects.find(keys[0])
     assert record is not None
     return record

@@ -8,8 +8,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from eltanin import labelled
+from eltanin.errors import EltaninError
+from eltanin.execution.memory import is_lack_of_memory
 from eltanin.labelling.ask import Labelling
 from eltanin.protocols import Data, Labeler, OwnDomain, Rng
+
+NO_TRUTH = (
+    "validation=reference lets the labeler itself drive the explorer, and it failed there: {}. Mend it; or start a new"
+    " run with another test set, validation=labelled, or with none, validation=null"
+)
 
 
 @dataclass(frozen=True)
@@ -87,4 +94,13 @@ class _Truth:
     rng: Rng
 
     def predict(self, x: Any) -> Any:
-        return self.labeler.label(x, self.wanted, self.rng).values
+        """Return the labels; where there is none, an explorer cannot go on."""
+        try:
+            labels = self.labeler.label(x, self.wanted, self.rng)
+        except Exception as error:
+            if is_lack_of_memory(error):
+                raise
+            raise EltaninError(NO_TRUTH.format(f"{type(error).__name__}: {error}")) from error
+        for failure in labels.failures.values():
+            raise EltaninError(NO_TRUTH.format(f"{failure.kind}: {failure.message}"))
+        return labels.values

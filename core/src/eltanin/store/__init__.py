@@ -37,7 +37,7 @@ def open_store(where: str | None) -> LabelStore | None:
         return None
     if where and "://" in where:
         raise ConfigurationError(f"store={where}: stores behind a URL are not known yet; give a folder, or none")
-    root = Path(where).expanduser() if where else default_folder()
+    root = Path(where).expanduser().absolute() if where else default_folder()  # a labeler may leave for elsewhere
     try:
         return LabelStore(root)
     except OSError as error:

@@ -91,7 +91,7 @@ def room(folder: Path, needed: int) -> None:
 
 def closed(folder: Path) -> Path:
     """Return a folder; raise a `ConfigurationError` if everybody on the machine may put files into it."""
-    if folder.is_dir() and folder.stat().st_mode & (stat.S_IWOTH | stat.S_ISVTX) == stat.S_IWOTH:
+    if folder.is_dir() and folder.stat().st_mode & stat.S_IWOTH:
         raise ConfigurationError(
             f"{folder}: everybody may write there, so nothing in it can be trusted: chmod o-w {folder}, or take another"
         )

@@ -36,7 +36,9 @@ def _labels(store: LabelStore, method: str | None) -> Sequence[Record]:
     rows = [row for row in store.rows() if row["attempt"] == 0]
     there = {row["method"]: row["labeler"] for row in rows}
     chosen = [one for one in there if one.startswith(method or "")]
-    known = ", ".join(f"{one[:12]} ({labeler})" for one, labeler in sorted(there.items())) or "nothing"
+    known = ", ".join(f"{one[:12]} ({labeler})" for one, labeler in sorted(there.items()))
+    if not there:
+        raise ConfigurationError(f"{store.root} holds no label: there is nothing to export")
     if len(chosen) != 1:
         meant = f"method={method} means {len(chosen)} of them" if method else "labels of two methods are never mixed"
         raise ConfigurationError(f"{store.root} holds labels of {known}: {meant}; choose one with --method ID")

@@ -100,8 +100,8 @@ class LabelStore:
 
     def verify(self) -> list[str]:
         """Read every object and compare the index with them; return what is wrong, in words."""
-        entered = {(row["key"], row["attempt"]): row for row in self.rows()}
         rows, wrong = self._read_all()
+        entered = {(row["key"], row["attempt"]): row for row in self.rows()}  # last: others may be adding labels
         for row in rows:
             if entered.get((row["key"], row["attempt"])) != row:
                 wrong.append(f"{self._of(row)} is not in the index, or not as it is: `elt store rebuild` mends that")

@@ -39,7 +39,9 @@ class Held(ConfigurationError):
 
     def __init__(self, path: Path, owner: Owner | None, expiry: float) -> None:
         self.owner = owner
-        self.sign = path.stat().st_mtime if path.exists() else 0.0
+        self.sign = 0.0
+        with suppress(FileNotFoundError):  # handed back just now
+            self.sign = path.stat().st_mtime
         who = str(owner) if owner else "somebody whose name cannot be read"
         super().__init__(
             f"{path.name.partition(MARK)[0]} is in use by {who} ({path}). Wait until it ends, or end it; if it is gone"

@@ -128,4 +128,10 @@ class Objects:
 
     def read(self, path: Path) -> Record:
         """Return the record of a file."""
-        return from_bytes(path, durable.read(path))
+        try:
+            return from_bytes(path, durable.read(path))
+        except IntegrityError as error:
+            key = path.name.partition(".")[0]
+            raise IntegrityError(
+                f"{error}; or `elt store retry {self.root} {key}`, and it is asked for again"
+            ) from error

@@ -56,7 +56,9 @@ class Gas:
         return peak(np.std([c.values for c in closing], axis=0), closing[0].counts)
 
     def error(self, predicted: Properties, labels: Properties) -> np.ndarray:
-        """Return the largest error of a closing flux in the given cells of each problem."""
+        """Return the largest error of a closing flux in the given cells of each problem; NaN where nothing is said."""
+        if "closing" not in predicted.values:
+            return np.full(len(labels), np.nan)
         return peak(np.abs(self._errors(predicted, labels)), predicted.values["closing"].counts)
 
     def mean(self, predictions: Sequence[Properties]) -> Properties:
