@@ -140,3 +140,13 @@ def test_a_folder_that_is_no_run_is_refused(tmp_path: Path) -> None:
         done = elt(*command, cwd=tmp_path)
         assert done.returncode == 2
         assert "config.yaml" in done.stderr
+
+
+@pytest.mark.parametrize("tolerance", ["1e-3", "null"])
+def test_audits_and_the_report_hold_for_labels_that_are_forgotten_each_round(tmp_path, tolerance):
+    done = elt("run", *GAS, "memory=latest", f"audit.tolerance={tolerance}", "hydra.run.dir=run", cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "could not be written" not in done.stderr
+    audit = json.loads((tmp_path / "run" / "summary.json").read_text())["audit"]
+    assert (audit is not None) == (tolerance != "null")
+    assert audit is None or (audit["audits"] > 0 and audit["failures"] == 0 and audit["converged"])
