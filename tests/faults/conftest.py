@@ -1,5 +1,6 @@
 """Campaigns that things are done to. All of them are the same small one, so all must end in the same bits."""
 
+import logging
 import sys
 import tempfile
 from pathlib import Path
@@ -10,6 +11,16 @@ HERE = Path(__file__).parent
 sys.path.append(str(HERE))
 sys.path.append(str(HERE.parents[1] / "core" / "tests" / "toys"))
 from trials import INLINE, MEMORY, Place, Warm, outcome, wrong  # noqa: E402
+
+
+@pytest.fixture(autouse=True)
+def forgotten_logs():
+    """Take away what Hydra's runs in this process, of other tests too, have left to write to a closed stream."""
+    for logger in (logging.root, *logging.root.manager.loggerDict.values()):
+        for handler in list(getattr(logger, "handlers", ())):
+            if type(handler) in (logging.StreamHandler, logging.FileHandler):
+                logger.removeHandler(handler)
+                handler.close()
 
 
 @pytest.fixture(scope="session")

@@ -80,7 +80,8 @@ class CommitteeCalculator(Calculator):
     def _deviation(self) -> dict[str, Any]:
         forces = [to_numpy(p.values["forces"].values) for p in self._predictions]
         per_atom = force_deviation(forces, force_errors(self._predictions))
-        return {"force_deviation": float(per_atom.max()), "force_deviations": per_atom}
+        largest = float(per_atom.max()) if len(per_atom) else np.nan  # a member may have no forces to give
+        return {"force_deviation": largest, "force_deviations": per_atom}
 
 
 def _configuration(atoms: Any) -> dict[str, Any]:

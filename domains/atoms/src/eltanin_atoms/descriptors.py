@@ -23,6 +23,10 @@ from eltanin_atoms.graphs import Graph
 from eltanin_atoms.nets import Tensors
 
 Pull = Callable[[Tensor], Tensor]
+# What most descriptors give a sum of atomic energies by construction.
+SYMMETRIC = "The energy does not change under translations, rotations, reflections and permutations of equal atoms."
+EXTENSIVE = "The energy is extensive: a sum over atoms, each of which sees no farther than its descriptor does."
+CONTINUOUS = "Energy and forces are continuous, also where neighbours come and go."
 
 
 class Environment(Protocol):
@@ -42,6 +46,11 @@ class Environment(Protocol):
 
 class Descriptor(Protocol):
     """Settings of a descriptor; `species` counts the elements that a model was set up for."""
+
+    @property
+    def guarantees(self) -> Sequence[str]:
+        """What holds of a sum of atomic energies made of it, whatever is learned, and what does not."""
+        ...
 
     @property
     def cutoff(self) -> float:

@@ -177,3 +177,11 @@ def test_among_equal_distances_a_frame_does_not_turn_along():
     again = [energies(predictor, turned(x, seed)[0])[0] for seed in range(6)]
     assert found == again
     assert np.ptp(found) > 1e-3
+
+
+def test_what_does_not_hold_is_said_where_guarantees_are():
+    sorted_, unsorted = LocalFrame().guarantees, LocalFrame(sort=False).guarantees
+    assert any("NOT continuous" in one for one in sorted_)
+    assert any("extensive" in one for one in sorted_)
+    assert any("supercell is NOT" in one for one in unsorted)
+    assert not any("extensive" in one for one in unsorted)

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from eltanin.registry import nearest
-from eltanin_atoms.descriptors import Environment
+from eltanin_atoms.descriptors import CONTINUOUS, EXTENSIVE, SYMMETRIC, Environment
 from eltanin_atoms.graphs import Graph
 from eltanin_atoms.nets import Tensors
 from eltanin_atoms.scaling import apart, scaled, scales
@@ -38,6 +38,7 @@ class BehlerParrinello:
 
     domain: ClassVar[str] = "atoms"
     revision: ClassVar[int] = 1
+    guarantees: ClassVar[tuple[str, ...]] = (SYMMETRIC, EXTENSIVE, CONTINUOUS)
 
     cutoff: float = 6.0
     angular_cutoff: float = 4.5

@@ -9,6 +9,7 @@ from typing import ClassVar
 import numpy as np
 import torch
 
+from eltanin_atoms.descriptors import CONTINUOUS, EXTENSIVE, SYMMETRIC
 from eltanin_atoms.graphs import Graph
 from eltanin_atoms.nets import Tensors
 from eltanin_atoms.scaling import apart
@@ -35,6 +36,7 @@ class Equivariant:
 
     domain: ClassVar[str] = "atoms"
     revision: ClassVar[int] = 1
+    guarantees: ClassVar[tuple[str, ...]] = (SYMMETRIC, EXTENSIVE, CONTINUOUS)
 
     cutoff: float = 5.0
     layers: int = 2

@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eltanin_atoms.descriptors import EXTENSIVE
 from eltanin_atoms.graphs import Graph
 from eltanin_atoms.nets import Tensors
 from eltanin_atoms.scaling import apart, scaled, scales
@@ -51,6 +52,15 @@ class LocalFrame:
             raise ValueError("sel and sel_radial are 0 for all elements: no neighbour would be seen")
         if len(set(self.axes)) < len(self.axes) or min(self.axes, default=0) < 0:
             raise ValueError(f"axes={list(self.axes)}: give places in the elements, from 0 on, each once")
+
+    @property
+    def guarantees(self) -> tuple[str, ...]:
+        """What holds, and what does not."""
+        turned = "The energy does not change under translations and rotations; reflections are seen"
+        jumps = "It is NOT continuous: it jumps where neighbours swap, leave, or give the axes to others."
+        if self.sort:
+            return f"{turned}, permutations of equal atoms are not.", EXTENSIVE, jumps
+        return f"{turned}, and so is the order of the atoms: the energy of a supercell is NOT a multiple.", jumps
 
     def size(self, species: int) -> int:
         """Return the number of features of an atom."""

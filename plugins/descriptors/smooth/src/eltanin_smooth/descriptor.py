@@ -10,6 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from eltanin_atoms.descriptors import CONTINUOUS, EXTENSIVE, SYMMETRIC
 from eltanin_atoms.graphs import Graph
 from eltanin_atoms.nets import Tensors, initial_net, stacked
 from eltanin_smooth.environment import Surroundings
@@ -38,6 +39,7 @@ class Smooth:
 
     domain: ClassVar[str] = "atoms"
     revision: ClassVar[int] = 1
+    guarantees: ClassVar[tuple[str, ...]] = (SYMMETRIC, EXTENSIVE, CONTINUOUS)
 
     cutoff: float = 6.0
     smooth_from: float = 0.5

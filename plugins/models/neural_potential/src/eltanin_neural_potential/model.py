@@ -54,12 +54,6 @@ class NeuralPotential:
 
     domain: ClassVar[str] = "atoms"
     revision: ClassVar[int] = 1
-    guarantees: ClassVar[tuple[str, ...]] = (
-        "The energy changes under translations, rotations and permutations of equal atoms only if the descriptor does.",
-        "Forces and virial are exact derivatives of the energy: dynamics conserves it as well as the integrator does.",
-        "The energy is extensive: a sum over atoms, each of which sees no farther than its descriptor does.",
-    )
-
     descriptor: Descriptor = slot("model/descriptor", "smooth")
     repulsion: Repulsion | None = slot("model/repulsion", None)
     neurons: list[int] = field(default_factory=lambda: [240, 240, 240])
@@ -88,6 +82,15 @@ class NeuralPotential:
         if self.elements:
             species_of(x.numbers.values, self.elements)
         refuse_reach(self, self._elements(x))
+
+    @property
+    def guarantees(self) -> tuple[str, ...]:
+        """What holds by construction."""
+        conserved = "Forces and virial are exact derivatives of the energy"
+        return (
+            *self.descriptor.guarantees,
+            f"{conserved}: where it is smooth, dynamics conserves it as well as the integrator does.",
+        )
 
     def init(self, data: Learned, rng: Rng) -> State:
         """Draw parameters, and take the statistics and the energy bias of the first data."""
