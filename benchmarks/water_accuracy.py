@@ -38,6 +38,7 @@ def arguments() -> argparse.Namespace:
     parser.add_argument("--learning-rate", type=float, nargs=2, default=(1e-3, 3.51e-8))
     parser.add_argument("--intervals", type=int, default=Smooth.intervals)
     parser.add_argument("--average", action="store_true", help="normalise by an average, as DeePMD-kit does")
+    parser.add_argument("--plain", action="store_true", help="draw the first layer as it is")
     return parser.parse_args()
 
 
@@ -50,6 +51,7 @@ def errors(args: argparse.Namespace, seed: int) -> dict[str, Any]:
         descriptor=Smooth(intervals=args.intervals, average=args.average),
         elements=["O", "H"],
         precision=args.precision,
+        attuned=not args.plain,
         steps=args.steps,
         learning_rate=args.learning_rate[0],
         learning_rate_end=args.learning_rate[1],

@@ -17,7 +17,10 @@ from eltanin_neural_potential.fitting import fit, initial_fitting
 from eltanin_smooth import Smooth
 
 MODEL = NeuralPotential(
-    descriptor=Smooth(cutoff=4.5, smooth_from=2.0, neurons=[6, 12], axis=4), neurons=[16, 16], device="cpu"
+    descriptor=Smooth(cutoff=4.5, smooth_from=2.0, neurons=[6, 12], axis=4),
+    neurons=[16, 16],
+    attuned=True,
+    device="cpu",
 )
 
 

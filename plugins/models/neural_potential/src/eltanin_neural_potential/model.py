@@ -38,6 +38,8 @@ class NeuralPotential:
     repulsion: what keeps atoms apart before anything is learned; the nets learn the rest. None, unless chosen.
     neurons: widths of the hidden layers of the fitting nets, one net for each element.
     resnet_dt: a learned time step on the residual layers of the fitting nets.
+    attuned: the first layer of the fitting nets begins on the scale of the features it reads. Helps where these are
+        many, in sizes far apart, and steps are few; makes the members of a committee differ more.
     elements: chemical symbols; left empty, those of the first data.
     precision: float32 or float64.
     device: cpu, cuda, or auto for cuda where there is one.
@@ -58,6 +60,7 @@ class NeuralPotential:
     repulsion: Repulsion | None = slot("model/repulsion", None)
     neurons: list[int] = field(default_factory=lambda: [240, 240, 240])
     resnet_dt: bool = True
+    attuned: bool = False
     elements: list[str] = field(default_factory=list)
     precision: str = "float64"
     device: str = "auto"
@@ -112,7 +115,7 @@ class NeuralPotential:
             "bias": energy_bias(composition(x, elements)[known], energies),
             "trainings": 0,
         }
-        if not descriptor:  # features that know no parameter bring a scale of their own
+        if not self.attuned:
             return state
         potential = self.predictor(state)
         nets = attuned(nets, (potential.features(x[[k]]) for k in sampled(len(x))), size)
