@@ -80,6 +80,8 @@ def made(folder: Path, hydras: set[str]) -> Path:
             )
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         others = sorted({path.name for path in folder.iterdir()} - hydras)
+        if any(name.startswith("driver.lease-") for name in others):
+            others = []  # a run is beginning here, or died at that: who holds the lease decides
     except (OSError, ValueError) as error:  # ValueError: a name with a NUL
         why = getattr(error, "strerror", None) or str(error)
         raise ConfigurationError(
