@@ -229,7 +229,7 @@ class PotentialConformance:
         scale = np.abs(force).max()
         inside = np.abs(energy[1:4] - energy[0])
         assert inside[0] > 0
-        assert abs(energy[4] - energy[0]) <= 8 * np.spacing(abs(energy[0]))  # sums of one term less
+        assert energy[4] == energy[0]
         # Three continuous derivatives of the switch at the cutoff: energies go as the third power of
         # the distance to it, forces as the second.
         assert inside[1] > 6 * inside[0]
