@@ -210,7 +210,7 @@ def test_a_file_that_a_labeler_reads_may_not_change_in_mid_campaign(campaign, tm
 
 DEADLY = {
     "a segfault": ("crash", "SIGSEGV", "Segmentation fault", {}),
-    "a hoard": ("memory", "limits.gigabytes", "", {"gigabytes": 2.0}),
+    "a hoard": ("memory", "out of memory", "", {"gigabytes": 2.0}),
     "a hang": ("timeout", "limits.seconds", "waiting for nothing", {"seconds": 8.0}),
 }
 

@@ -35,7 +35,7 @@ STILLBORN = (
 )
 LATE = (
     "ended because it took longer than its limits.seconds={:g}; if such tasks are worth more time, raise"
-    " limits.seconds and let them be asked again by `elt store retry STORE --kind timeout`, and else make them smaller."
+    " limits.seconds, and they are asked again, and else make them smaller."
     " Its output may tell what it was at"
 )
 STARVED = (

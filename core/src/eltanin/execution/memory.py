@@ -58,14 +58,15 @@ def lack_of_memory(told: str, gigabytes: float | None, output: str = "") -> Fail
     """Return the failure of a task that had too little."""
     if gigabytes is None:
         why = (
-            "there was not as much memory as it needed: run fewer tasks at a time, make them smaller, or take a larger"
+            "out of memory: there was not as much as it needed: run fewer tasks at a time, make them smaller, or take a"
+            " larger machine"
         )
-        return Failure("memory", f"{why} machine. It said: {told}", output)
-    why = (
-        f"it needed more than its limits.gigabytes={gigabytes:g}: raise limits.gigabytes and let it be asked again by"
-        " `elt store retry STORE --kind memory`, or make tasks smaller"
-    )
-    return Failure("memory", f"{why}. It said: {told}", output)
+    else:
+        why = (
+            f"out of memory: it needed more than its limits.gigabytes={gigabytes:g}: raise limits.gigabytes, and it is"
+            " asked again, or make tasks smaller"
+        )
+    return Failure("memory", f"{why}. It said: {told}" if told else why, output)
 
 
 def _taken() -> float:
