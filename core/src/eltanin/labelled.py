@@ -7,15 +7,17 @@ from pathlib import Path
 from typing import Any
 
 from eltanin.batch import Batch
+from eltanin.locating import locate
 
 
 def find(data: str | None, parts: Sequence[str]) -> list[Path]:
-    """Return the files or folders that `parts` (relative paths or globs) name below `data`."""
+    """Return what `parts` (relative paths or globs) name below `data`, which is a path or package:PACKAGE/FOLDER."""
     if not data:
         raise ValueError("no labelled data are given: say where they are with data=PATH")
-    root = Path(data).expanduser()
-    if not root.exists():
-        raise ValueError(f"data={data} does not exist (looked in {Path.cwd()}): give data=PATH")
+    try:
+        root = locate(data)
+    except ValueError as error:
+        raise ValueError(f"data={error}, or give data=PATH") from None
     for part in parts:
         if Path(part).is_absolute() or ".." in Path(part).parts:
             raise ValueError(f"{part!r} lies outside of data={data}: parts are relative paths below it")

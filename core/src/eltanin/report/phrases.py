@@ -11,6 +11,7 @@ UNITS = {
     "mev": "meV", "ev": "eV", "kev": "keV", "hartree": "Ha", "mhartree": "mHa", "angstrom": "Å", "bohr": "a₀",
     "atom": "atom", "electron": "electron", "particle": "particle", "site": "site", "cell": "cell",
     "fs": "fs", "ps": "ps", "gpa": "GPa", "mpa": "MPa", "kelvin": "K", "debye": "D", "percent": "%",
+    "me": "me", "cubic": "cubic",
 }  # fmt: skip
 CAPITALS = {"rmse": "RMSE", "mae": "MAE", "mse": "MSE", "r2": "R²"}
 UNKNOWN = "–"

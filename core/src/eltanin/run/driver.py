@@ -24,6 +24,7 @@ from eltanin.run import begun, disk, publish
 from eltanin.run.folder import RunFolder, Superseded
 from eltanin.run.recording import Keeper, Recorder
 from eltanin.run.signals import RESUMABLE, Stopped, stoppable
+from eltanin.run.validation import Measures
 from eltanin.store import durable, leases, method_of, open_store
 
 DRIVER = "driver"  # the name of its lease
@@ -113,12 +114,25 @@ def preflight(run: Run) -> dict[str, Any]:
         for part in (run.labeler, run.model):
             if isinstance(part, Checks):
                 part.check(pool)
+        refuse_strangers(run)
         list(run.executor.run(tuple, [], run.limits.terms))  # an executor refuses limits that it cannot enforce
         return method_of(run.labeler)
     except (ValueError, OSError) as error:
         raise ConfigurationError(str(error)) from error
     except (MemoryError, OverflowError) as error:
         raise ConfigurationError(f"The exploration cannot begin: {error}. Give smaller numbers.") from error
+
+
+def refuse_strangers(run: Run) -> None:
+    """Refuse a model that does not predict what its domain measures or its explorer follows, as far as they say."""
+    told: frozenset[str] | None = getattr(run.model, "predicts", None)
+    follows: frozenset[str] = getattr(run.explorer, "follows", frozenset())
+    for part, needed in (("domain measures", run.domain.wanted), ("explorer follows", follows)):
+        if told is not None and needed and needed.isdisjoint(told):
+            raise ValueError(
+                f"the model predicts {', '.join(sorted(told))}, and the {part} {', '.join(sorted(needed))}: choose"
+                " parts that go together (`elt plugins` lists them), or other settings of the domain"
+            )
 
 
 def assemble(run: Run, hooks: Any) -> Campaign:
@@ -151,7 +165,7 @@ def drive(run: Run, campaign: Campaign, files: RunFolder, snapshot: Snapshot | N
             with limited(run.executor.threads):
                 keeper.now = snapshot or campaign.begin()
                 ended = advanced(run, campaign, files, keeper, check)
-                summary = publish.publish(files, campaign, ended)
+                summary = publish.publish(files, campaign, ended, measured(run, campaign, ended))
             code = 1 if ended.status == "failed" else 0
         except Superseded:
             raise
@@ -220,7 +234,7 @@ def halted(files: RunFolder, keeper: Keeper, status: str, why: str) -> dict[str,
 
 def test_set(run: Run, campaign: Campaign, files: RunFolder) -> tuple[Any, Any] | None:
     """Return the independent test set, made once in the life of a run, and again if it is damaged."""
-    if run.validation is None:
+    if run.validation is None or isinstance(run.validation, Measures):
         return None
     if files.validation is None:
         if wrong := files.wrong_with_validation:
@@ -229,6 +243,15 @@ def test_set(run: Run, campaign: Campaign, files: RunFolder) -> tuple[Any, Any] 
         files.save_validation({"x": x, "labels": labels})
         return x, labels
     return files.validation["x"], files.validation["labels"]
+
+
+def measured(run: Run, campaign: Campaign, ended: Snapshot) -> Mapping[str, Any]:
+    """Return what a validation without test set measures of the committee that is handed over."""
+    if not isinstance(run.validation, Measures) or not ended.models:
+        return {}
+    committee = [campaign.model.predictor(state) for state in ended.models]
+    rng = stream(run.seed, "validation")
+    return run.validation.measure(run.explorer, ended.explorer, campaign.labelling, committee, rng)
 
 
 def opened(folder: Path) -> RunFolder:

@@ -24,9 +24,15 @@ PUBLISHED = "published.json"  # what was handed over, so that nobody need guess 
 STAGES = ("explore", "select", "label", "train", "validate", "core")
 
 
-def publish(files: RunFolder, campaign: Campaign, ended: Snapshot) -> dict[str, Any]:
-    """Write all that a user of the result needs, the summary last but for the report; return the summary."""
+def publish(
+    files: RunFolder, campaign: Campaign, ended: Snapshot, measured: Mapping[str, Any] | None = None
+) -> dict[str, Any]:
+    """Write all that a user of the result needs, the summary last but for the report; return the summary.
+
+    measured: of the committee that is handed over, where no test set tells its errors.
+    """
     summary = summarize(files, ended)
+    summary["validation"] |= measured or {}
     if ended.models:
         save_committee(files, campaign, ended, summary)
     if ended.data is not None and len(ended.data):
@@ -162,14 +168,14 @@ def load_committee(files: RunFolder) -> list[Any]:
 
 def card(files: RunFolder, summary: Mapping[str, Any], held: Sequence[str]) -> str:
     """Return the model card: what it learned from, how far it was tested, and what that says."""
-    tested = "\n".join(f"- {name}: {value:.4g}" for name, value in summary["validation"].items() if value is not None)
+    tested = "\n".join(_told(name, value) for name, value in summary["validation"].items() if value is not None)
     return f"""# Model card
 
 - Ended as **{summary["status"]}**: {summary["stop_reason"]}
 - Explored {summary["explored"]} different configurations, labelled {summary["labelled"]}
 - Audit of the last round that had one: {summary["audit"] or "none"}
 
-## Errors on the independent test set
+## Errors on the independent test set, or what was measured in its place
 {tested or "There was no test set."}
 
 ## Where it was explored
@@ -183,6 +189,10 @@ Outside of this region nothing is known of its errors: look at the committee's d
 ## Made by
 {chr(10).join(f"- {part}: {dist}" for part, dist in files.plugins.items())}
 """
+
+
+def _told(name: str, value: Any) -> str:
+    return f"- {name}: {value:.8g}" if isinstance(value, float) else f"- {name}: {value}"
 
 
 def _section(config: Mapping[str, Any], name: str) -> str:

@@ -8,8 +8,8 @@ from typing import Any
 
 from eltanin.errors import ConfigurationError
 from eltanin.protocols import Predictor
-from eltanin.run.importing import trained
-from eltanin.run.publish import committee_of
+from eltanin.run.importing import MANIFEST, ModelFolder, trained
+from eltanin.run.publish import committee_of, load_committee
 
 
 def committee(folder: Path) -> list[Predictor[Any, Any]]:
@@ -26,6 +26,17 @@ def calculator(folder: Path, **settings: Any) -> Any:
             " its predictors, and each has .predict(x)"
         )
     return domain.calculator(members, **settings)
+
+
+def members(folder: Path) -> tuple[Any, list[Any]]:
+    """Return the model of such a folder and the state of each member: what another training may start from."""
+    if not (folder / MANIFEST).is_file():
+        raise ConfigurationError(
+            f"{folder} holds no trained model (looked in {Path.cwd()}): give the folder of a finished run, or one that"
+            " `elt import FILE` made"
+        )
+    files = ModelFolder(folder.resolve())
+    return files.restored[0].model, load_committee(files)
 
 
 def _opened(folder: Path) -> tuple[list[Predictor[Any, Any]], Any]:

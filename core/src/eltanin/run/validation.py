@@ -1,9 +1,13 @@
-"""Independent test sets: what the errors of a campaign are measured on, and never trained on."""
+"""Independent test sets: what the errors of a campaign are measured on, and never trained on.
+
+What has no test set, for its truth is no label, measures the committee itself when the campaign has ended.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol, runtime_checkable
 
 import numpy as np
 
@@ -17,6 +21,17 @@ NO_TRUTH = (
     "validation=reference lets the labeler itself drive the explorer, and it failed there: {}. Mend it; or start a new"
     " run with another test set, validation=labelled, or with none, validation=null"
 )
+
+
+@runtime_checkable
+class Measures(Protocol):
+    """A validation that measures the committee that is handed over, once, rather than making a test set."""
+
+    def measure(
+        self, explorer: Any, state: Any, labelling: Labelling, committee: Sequence[Any], rng: Rng
+    ) -> Mapping[str, Any]:
+        """Return what the summary says under `validation`; `state`: where the explorer is."""
+        ...
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,9 @@
 """What a label depends on: its configuration, the method, and which properties were wanted.
 
 The method is described by the labeler itself: its registered name and revision, its settings with
-all that is nested in them, the contents of the files that they name, and the versions of the code
-outside that it says it stands on. A field that does not bear on the value of a label (a folder for
+all that is nested in them, the contents of the files that they name, what else it says that they
+name (`contents()`: the numbers of a basis set, say), and the versions of the code outside that it
+says it stands on. A field that does not bear on the value of a label (a folder for
 scratch, a number of cores) says so: ``field(metadata={"method": False})``.
 """
 
@@ -23,6 +24,7 @@ import numpy as np
 
 from eltanin.batch import to_numpy
 from eltanin.errors import ConfigurationError
+from eltanin.locating import PACKAGE, locate
 from eltanin.parts.schema import given
 from eltanin.registry import name_of
 from eltanin.store.sealed import canonical, sha256
@@ -86,6 +88,8 @@ def _component(part: Any, at: str) -> dict[str, Any]:
     about["settings"] = {
         name: _plain(value, f"{at}.{name}", data=what == "data") for name, value, what in _bearing(part)
     }
+    if callable(contents := getattr(part, "contents", None)):
+        about["contents"] = _plain(contents(), at)
     outside: tuple[str, ...] = getattr(cls, "outside", ())
     if outside:
         about["outside"] = {name: _required_version(name, at) for name in outside}
@@ -142,7 +146,7 @@ def _text(text: str, at: str, path: bool) -> Any:
     A bare word keeps its name beside the contents: `PBE` is a functional, even where a file is
     called so.
     """
-    named = Path(text).expanduser()
+    named = locate(text) if text.startswith(PACKAGE) else Path(text).expanduser()
     path = path or "/" in text or "." in text
     if not text or not _is_there(named):
         return text
