@@ -110,8 +110,9 @@ def main() -> None:
 
 def training(model: NeuralPotential, state: dict, data: Dataset) -> Callable[[], object]:
     """Return one step of a training, with its frames made ready."""
+    from eltanin_atoms.learning.descent import Adam
     from eltanin_neural_potential.frames import prepared
-    from eltanin_neural_potential.training import Adam, learn
+    from eltanin_neural_potential.training import learn
 
     potential = model.predictor(state)
     frame = prepared(potential, lambda k: potential.graph(data.configurations[[k]]), data.labels, 4e9)

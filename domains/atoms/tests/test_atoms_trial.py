@@ -14,7 +14,7 @@ from ase.data import covalent_radii
 from eltanin.batch import Properties, Ragged
 from eltanin.protocols import Failure, Labels
 from eltanin_atoms.domain import Atoms
-from eltanin_atoms.graphs import pairs
+from eltanin_atoms.neighbours import Pairs, pairs
 from eltanin_atoms.structures import Structures
 
 HARTREE, BOHR = 27.211386, 0.52917721
@@ -23,7 +23,7 @@ DEPTH, CUTOFF = 5.0, 5.0  # eV, Å
 
 def exact(one: Structures) -> dict[str, Any]:
     """Return E = sum over pairs of D exp(-(r - r_0)^2) (r - c)^4 / c^4 and its derivatives, by hand."""
-    found = pairs(one.positions.values, one.cell[0], one.pbc[0], CUTOFF)
+    found = Pairs(*map(np.asarray, pairs(one.positions.values, one.cell[0], one.pbc[0], CUTOFF)))
     r = np.linalg.norm(found.vector, axis=1)
     u, v = DEPTH * np.exp(-((r - 2.5) ** 2)), (r - CUTOFF) ** 4 / CUTOFF**4
     slope = u * (4 * (r - CUTOFF) ** 3 / CUTOFF**4 - 2 * (r - 2.5) * v)

@@ -294,6 +294,33 @@ class TestDeepmdNpy:
         np.testing.assert_array_equal(labels.values["energy"], y.values["energy"])
         np.testing.assert_array_equal(labels.values["forces"].values, forces)
 
+    @pytest.mark.parametrize("mixed", [False, True])
+    @pytest.mark.parametrize("periodic", [False, True])
+    def test_every_digit_comes_back(self, tmp_path, mixed, periodic):
+        """Energies of -59455 eV and virials, in float64; a rotated cell, or none."""
+        rng = np.random.default_rng(6)
+        cell = 7 * np.linalg.qr(rng.normal(size=(3, 3)))[0] + rng.normal(size=(3, 3))
+        frames = [
+            AseAtoms(names, 100 * rng.normal(size=(3, 3)), cell=cell if periodic else None, pbc=periodic)
+            for names in ("OHH", "HHO", "OHH")
+        ]
+        x = Structures.from_ase(frames)
+        forces = Ragged(rng.normal(size=(9, 3)), x.counts)
+        y = Properties.of(energy=-59455 + rng.normal(size=3), forces=forces, virial=rng.normal(size=(3, 3, 3)))
+        files.write(tmp_path / ("a.mixed" if mixed else "a"), x, y)
+        again, labels = files.read(tmp_path / ("a.mixed" if mixed else "a"))
+        order = [0, 1, 2] if mixed else [0, 2, 1]
+        assert again.numbers.values.tolist() == x[order].numbers.values.tolist()
+        assert again.pbc.all() == periodic
+        for name in ("positions", "cell"):
+            found, expected = (getattr(one, name) for one in (again, x[order]))
+            np.testing.assert_array_equal(getattr(found, "values", found), getattr(expected, "values", expected))
+        np.testing.assert_array_equal(labels.values["forces"].values, y.values["forces"][order].values)
+        for name in ("energy", "virial"):
+            np.testing.assert_array_equal(labels.values[name], y.values[name][order])
+        for path in tmp_path.rglob("*.npy"):
+            assert np.load(path).dtype == (np.int32 if path.stem == "real_atom_types" else np.float64)
+
     def test_charges_and_half_periodic_cells_have_no_place(self, labelled, tmp_path):
         x, y = labelled
         with pytest.raises(ValueError, match="charges"):

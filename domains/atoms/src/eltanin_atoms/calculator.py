@@ -44,9 +44,10 @@ class CommitteeCalculator(Calculator):
     def check_state(self, atoms: Atoms, tol: float = 0.0) -> list[str]:
         """Return what differs from the atoms that were evaluated: exactly, for that is also faster."""
         del tol
-        if self.atoms is None:
+        last: Any = self.atoms
+        if last is None:
             return list(all_changes)
-        now, before = _configuration(atoms), _configuration(self.atoms)
+        now, before = _configuration(atoms), _configuration(last)
         return [name for name, value in now.items() if not np.array_equal(value, before[name])]
 
     def calculate(

@@ -3,8 +3,8 @@
 A system is a folder with ``type.raw`` (an integer per atom), ``type_map.raw`` (elements by that
 integer), an empty file ``nopbc`` where there is no cell, and sets ``set.*`` of arrays with a row per
 frame: ``coord`` (3 N) Å, ``box`` (9) Å with the vectors as rows, ``energy`` eV, ``force`` (3 N) eV/Å,
-``virial`` (9) eV = -dE/dh h. In a *mixed* system ``real_atom_types`` gives each frame its own
-elements, -1 for none. What is missing is not present. Written in float64.
+``virial`` (9) eV = -dE/dh h, ``dipole`` (3) e·Å, ``polarizability`` (9) Å³. In a *mixed* system
+``real_atom_types`` gives each frame its own elements, -1 for none. What is missing is not present. Written in float64.
 """
 
 from __future__ import annotations
@@ -18,7 +18,11 @@ from ase.data import atomic_numbers, chemical_symbols
 
 from eltanin.batch import Column, Properties, Ragged, to_numpy
 from eltanin.store.arrays import load_npy
+from eltanin_atoms.quantities import TENSORS
 from eltanin_atoms.structures import Structures
+
+# property: its file
+FILES = {"energy": "energy", "forces": "force", "virial": "virial", **{name: name for name in TENSORS}}
 
 
 @dataclass(frozen=True)
@@ -57,7 +61,7 @@ def write(folder: Path, x: Structures, labels: Properties, mixed: bool = False) 
     if slabs := np.flatnonzero(periodic != x.pbc.any(axis=1)).tolist():
         raise ValueError(f"deepmd/npy knows periodic or not, and structures {slabs} are so in part")
     for i, row in enumerate(x.numbers.rows()):
-        flags = tuple(bool(labels.has(name).item(i)) for name in ("energy", "forces", "virial"))
+        flags = tuple(bool(labels.has(name).item(i)) for name in FILES)
         groups.setdefault((bool(periodic[i]), flags, len(row) if mixed else row.tobytes()), []).append(i)
     for number, rows in enumerate(groups.values()):
         _write_system(folder / f"system.{number:03d}", x[np.array(rows)], labels[np.array(rows)], mixed)
@@ -133,6 +137,9 @@ def _labels(folder: Path, real: np.ndarray, counts: np.ndarray) -> Properties:
         values["forces"] = Ragged(force[real], counts)
     if virial is not None:
         values["virial"] = virial
+    for name, shape in TENSORS.items():
+        if (tensor := _array(folder / f"{name}.npy", shape, n)) is not None:
+            values[name] = tensor
     return Properties.of(**values) if values else Properties.none(n)
 
 
@@ -168,7 +175,7 @@ def _write_system(folder: Path, x: Structures, labels: Properties, mixed: bool) 
         np.save(store / "box.npy", x.cell.reshape(len(x), 9))
     else:
         (folder / "nopbc").touch()
-    for name, file in {"energy": "energy", "forces": "force", "virial": "virial"}.items():
+    for name, file in FILES.items():
         if labels.has(name).all():
             column = labels.values[name]
             values = to_numpy(column.values if isinstance(column, Ragged) else column)

@@ -13,13 +13,13 @@ settings and nothing else.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Protocol, Self
+from typing import Protocol, Self, runtime_checkable
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from eltanin_atoms.graphs import Graph
+from eltanin_atoms.graphs import Graph, Part
 from eltanin_atoms.nets import Tensors
 
 Pull = Callable[[Tensor], Tensor]
@@ -75,4 +75,45 @@ class Descriptor(Protocol):
 
     def environment(self, graph: Graph, statistics: Tensors, dtype: torch.dtype, learning: bool = False) -> Environment:
         """Return the environment of a graph; when learning, ready for many steps back and forth."""
+        ...
+
+
+class VectorEnvironment(Environment, Protocol):
+    """An environment that has more than invariants."""
+
+    def vectors(self, parameters: Tensors) -> tuple[Tensor, Tensor]:
+        """Return D, (atoms, size), and vectors that turn and reflect as the structure does, (atoms, 3, channels).
+
+        Both are differentiable in the parameters.
+        """
+        ...
+
+
+@runtime_checkable
+class VectorDescriptor(Descriptor, Protocol):
+    """A descriptor with vectors, as dipoles and polarizabilities are made of."""
+
+    def channels(self, species: int) -> int:
+        """Return the number of vectors of an atom."""
+        ...
+
+    def environment(
+        self, graph: Graph, statistics: Tensors, dtype: torch.dtype, learning: bool = False
+    ) -> VectorEnvironment:
+        """Return the environment of a graph."""
+        ...
+
+
+Frozen = Callable[[Part], tuple[Tensor, Pull]]
+
+
+@runtime_checkable
+class Freezable(Descriptor, Protocol):
+    """A descriptor whose features of an atom follow from its own pairs alone.
+
+    Dynamics is then evaluated in parts that stay in a cache, however large a structure is.
+    """
+
+    def frozen(self, parameters: Tensors, statistics: Tensors, dtype: torch.dtype) -> Frozen:
+        """Return D of some atoms and its pull, with parameters that stay as they are."""
         ...

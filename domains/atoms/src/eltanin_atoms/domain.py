@@ -14,15 +14,30 @@ from eltanin.protocols import Failure, Labels, Predictor, Rng
 from eltanin_atoms import files
 from eltanin_atoms.deviation import force_deviation, force_error, force_errors, largest, rmse
 from eltanin_atoms.flaws import Limits, flaws
+from eltanin_atoms.quantities import QUANTITIES, TENSORS, tensor_deviation, tensor_error, undefined
 from eltanin_atoms.refusals import refusals
 from eltanin_atoms.structures import Structures
 from eltanin_atoms.trial import trial
+from eltanin_atoms.turning import turning_trial
+
+# property: (what its error is called, in so many of the property's unit, divided by the number of atoms)
+ERRORS = {
+    "forces": ("force_rmse_mev_per_angstrom", 1000.0, False),
+    "energy": ("energy_rmse_mev_per_atom", 1000.0, True),
+    "virial": ("virial_rmse_mev_per_atom", 1000.0, True),
+    "dipole": ("dipole_rmse_me_angstrom", 1000.0, False),
+    "polarizability": ("polarizability_rmse_cubic_angstrom", 1.0, False),
+}
 
 
 @dataclass(frozen=True)
 class Atoms(Limits):
-    """Structures of atoms with energies, forces and virials.
+    """Structures of atoms with energies, forces and virials, or with dipoles or polarizabilities.
 
+    quantity: what is learned, and what deviations and errors are of: the potential (energy, forces, virial), the
+    dipole or the polarizability of a structure.
+    settled_dipoles: those of periodic and of charged structures are learned as they are: on one branch all of them, and
+    counted from a point that moves along, such as the centre of nuclear charge.
     closest: nearer atoms are not labelled, in sums of covalent radii.
     distances: the same for some pairs of species apart, Å, as in {"H-O": 0.75}.
     thinnest: a periodic cell has at least so much between opposite faces, Å.
@@ -37,10 +52,10 @@ class Atoms(Limits):
 
     domain: ClassVar[str] = "atoms"
     revision: ClassVar[int] = 1
-    measure: ClassVar[str] = "force deviation, eV/Å"
-    wanted: ClassVar[frozenset[str]] = frozenset({"energy", "forces", "virial"})
     suffix: ClassVar[str] = ".extxyz"
 
+    quantity: str = "potential"
+    settled_dipoles: bool = False
     largest_force: float = 1000.0
     agreement: float | None = 0.1
     frame_distance: float = 20.0
@@ -48,6 +63,8 @@ class Atoms(Limits):
     def __post_init__(self) -> None:
         """Check the settings."""
         super().__post_init__()
+        if self.quantity not in QUANTITIES:
+            raise ValueError(f"quantity={self.quantity}: there is {', '.join(QUANTITIES)}")
         if self.agreement is not None and not 0 < self.agreement < 1:
             raise ValueError(f"agreement={self.agreement}: give a part between 0 and 1, or null to try no labeler")
         if not self.largest_force > 0:
@@ -55,17 +72,31 @@ class Atoms(Limits):
         if not self.frame_distance >= 0:
             raise ValueError(f"frame_distance={self.frame_distance} fs is not a time between frames: give 0 or more")
 
+    @property
+    def measure(self) -> str:
+        """What deviations and errors are of, with the unit."""
+        return QUANTITIES[self.quantity].measure
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """The labels that are asked for."""
+        return QUANTITIES[self.quantity].wanted
+
     def deviation(self, predictions: Sequence[Properties]) -> np.ndarray:
-        """Return the largest force deviation over the atoms of each structure, (n,) eV/Å.
+        """Return the largest force deviation over the atoms of each structure, (n,) eV/Å; or that of its tensor.
 
         Standard errors that predictions know of themselves (``sigma["forces"]``) are a part of it.
         """
+        if self.quantity in TENSORS:
+            return tensor_deviation(self.quantity, predictions)
         forces = [p.values["forces"] for p in predictions]
         per_atom = force_deviation([to_numpy(f.values) for f in forces], force_errors(predictions))
         return largest(per_atom, forces[0].counts)
 
     def error(self, predicted: Properties, labels: Properties) -> np.ndarray:
-        """Return the largest error of a force over the atoms of each structure, (n,) eV/Å."""
+        """Return the largest error of a force over the atoms of each structure, (n,) eV/Å; or that of its tensor."""
+        if self.quantity in TENSORS:
+            return tensor_error(self.quantity, predicted, labels)
         result = np.full(len(labels), np.nan)
         known = np.flatnonzero(predicted.has("forces") & labels.has("forces"))
         if len(known):
@@ -83,7 +114,7 @@ class Atoms(Limits):
         )
 
     def validation(self, x: Structures, predicted: Properties, labels: Properties) -> Mapping[str, float]:
-        """Return root mean square errors in meV, over all and by region of the evidence."""
+        """Return root mean square errors of what is predicted, over all and by region, and the spread of tensors."""
         result = _errors(x, predicted, labels)
         if "region" in x.evidence:
             regions = to_numpy(x.evidence["region"])
@@ -112,19 +143,25 @@ class Atoms(Limits):
         return count
 
     def flaws(self, x: Structures) -> Mapping[int, Failure]:
-        """Return the structures that no labeler should be asked: no matter, no cell, atoms on top of each other."""
-        return flaws(x, self)
+        """Return the structures that no labeler should be asked: no matter, no cell, no such quantity."""
+        return {**undefined(x, self.quantity, self.settled_dipoles), **flaws(x, self)}
 
     def refusals(self, x: Structures, labels: Properties) -> Mapping[int, Failure]:
         """Return the labels that no model may learn: ill-shaped, non-finite, absurdly large."""
-        return refusals(x, labels, self.largest_force)
+        needed = (self.quantity,) if self.quantity in TENSORS else ("energy", "forces")
+        return refusals(x, labels, self.largest_force, needed)
 
     def trial(self, x: Structures, ask: Callable[[Structures], Labels[Properties]], rng: Rng) -> str:
         """Return why not to believe a labeler whose forces or virials are no derivatives of its energies, or nothing.
 
-        It takes about five labels, of one of the smallest structures and of four beside it.
+        It takes about five labels, of one of the smallest structures and of four beside it. A tensor is tried by
+        turning a structure, two labels: it has to turn along.
         """
-        return "" if self.agreement is None else trial(x, ask, self.flaws, self.agreement, rng)
+        if self.agreement is None:
+            return ""
+        if self.quantity in TENSORS:
+            return turning_trial(self.quantity, x, ask, self.flaws, self.agreement, rng)
+        return trial(x, ask, self.flaws, self.agreement, rng)
 
     def write(self, path: Path, x: Structures, labels: Properties) -> None:
         """Write structures and labels as extended XYZ, or as deepmd/npy where there is no suffix."""
@@ -136,6 +173,11 @@ class Atoms(Limits):
 
     def calculator(self, committee: Sequence[Predictor[Structures, Properties]], drivers: int | None = None) -> Any:
         """Return an ASE calculator of a committee; drivers: members whose mean it is, all unless told."""
+        if self.quantity in TENSORS:
+            raise ValueError(
+                f"a model of the {self.quantity} has no forces, which an ASE calculator is for: ask the members of"
+                " eltanin.committee(RUN) by predict(structures)"
+            )
         from eltanin_atoms.calculator import CommitteeCalculator
 
         return CommitteeCalculator(committee, drivers)
@@ -155,18 +197,15 @@ def _mean(columns: Sequence[Column]) -> Column:
 
 
 def _errors(x: Structures, predicted: Properties, labels: Properties) -> dict[str, float]:
-    units = {
-        "forces": "force_rmse_mev_per_angstrom",
-        "energy": "energy_rmse_mev_per_atom",
-        "virial": "virial_rmse_mev_per_atom",
-    }
     result = {}
-    for name, key in units.items():
+    for name, (key, factor, shared) in ERRORS.items():
         known = np.flatnonzero(predicted.has(name) & labels.has(name))
         if len(known):
             guess, truth = (_flat(take(p.values[name], known)) for p in (predicted, labels))
-            per = 1.0 if name == "forces" else x.counts[known].reshape(-1, *[1] * (truth.ndim - 1))
-            result[key] = 1000 * rmse((guess - truth) / per)
+            per = x.counts[known].reshape(-1, *[1] * (truth.ndim - 1)) if shared else 1.0
+            result[key] = factor * rmse((guess - truth) / per)
+            if name in TENSORS:  # the error of who always says the mean
+                result[key.replace("_rmse_", "_spread_")] = factor * rmse(truth - truth.mean(axis=0))
     return result
 
 

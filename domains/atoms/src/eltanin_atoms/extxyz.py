@@ -1,9 +1,9 @@
 """Extended XYZ of the atomic domain: what its keys and columns mean, in full precision.
 
 Labels are ``energy`` (eV), ``forces`` (eV/Å, a column), and ``virial`` (eV) or ``stress`` (eV/Å^3 in
-ASE's sign), with virial = -volume * stress. ``charge`` and ``spin`` belong to the configuration;
-where it came from stands in ``region``, ``temperature`` (K), ``pressure`` (GPa), ``trajectory``,
-``time`` (fs), and in the column ``velocities`` (Å/fs).
+ASE's sign), with virial = -volume * stress; ``dipole`` (e·Å) and ``polarizability`` (Å³).
+``charge`` and ``spin`` belong to the configuration; where it came from stands in ``region``,
+``temperature`` (K), ``pressure`` (GPa), ``trajectory``, ``time`` (fs), and in the column ``velocities`` (Å/fs).
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
 from eltanin.batch import Column, Properties, Ragged, to_numpy
+from eltanin_atoms.quantities import TENSORS
 from eltanin_atoms.structures import Structures
 from eltanin_atoms.xyz_frames import Frame, parse, text_of
 
@@ -132,7 +133,22 @@ def _labels(frames: Sequence[Frame], x: Structures) -> Properties:
         "forces": _ragged(frames, "forces"),
         "virial": np.array([blank if v is None else v for v in virials]),
     }
+    for name, shape in TENSORS.items():
+        there = np.array([name in f.keys for f in frames])
+        if there.any():
+            rows = [
+                _tensor(f, name, shape) if t else np.full(shape, np.nan) for f, t in zip(frames, there, strict=True)
+            ]
+            values[name], present[name] = np.array(rows), there
     return Properties(values, present)
+
+
+def _tensor(frame: Frame, name: str, shape: tuple[int, ...]) -> np.ndarray:
+    given = np.asarray(frame.keys[name])
+    if given.size != np.prod(shape) or given.dtype.kind not in "fi" or not np.isfinite(given).all():
+        expected = 'three finite numbers, as in "0 0 0.39"' if shape == (3,) else "nine finite numbers, row by row"
+        raise ValueError(f"{frame.where}: {name} should be {expected}")
+    return given.astype(float).reshape(shape)
 
 
 def _virial(frame: Frame, volume: float) -> np.ndarray | None:
@@ -172,7 +188,7 @@ def _head(x: Structures, labels: Properties, layout: str) -> str:
     keys |= {"Properties": layout, "pbc": " ".join("T" if p else "F" for p in x.pbc[0])}
     keys |= {"charge": float(x.charge[0])} if x.charge[0] else {}
     keys |= {"spin": int(x.spin[0])} if x.spin[0] >= 0 else {}
-    keys |= {n: _numbers(labels.values[n]) for n in ("energy", "virial") if labels.has(n)[0]}
+    keys |= {n: _numbers(labels.values[n]) for n in ("energy", "virial", *TENSORS) if labels.has(n)[0]}
     for name, blank in ORIGIN.items():
         value = to_numpy(x.evidence[name])[0].item() if name in x.evidence else blank
         keys |= {name: value} if value == value and value != blank else {}

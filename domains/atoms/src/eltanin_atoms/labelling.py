@@ -10,11 +10,12 @@ import numpy as np
 
 from eltanin.batch import Column, Properties, Ragged
 from eltanin.protocols import Evidence, Failure, Labels
+from eltanin_atoms.quantities import TENSORS
 from eltanin_atoms.structures import Structures
 
-# Energy, forces and virial of a single structure, as far as they are known.
+# Energy, forces, virial, dipole and polarizability of a single structure, as far as they are known.
 Answer = Mapping[str, np.ndarray]
-SHAPES: Mapping[str, tuple[int, ...]] = {"energy": (), "virial": (3, 3)}
+SHAPES: Mapping[str, tuple[int, ...]] = {"energy": (), "virial": (3, 3), **TENSORS}
 
 
 class Evident(NamedTuple):

@@ -29,6 +29,16 @@ def initial_net(widths: Sequence[int], timestep: bool, rng: np.random.Generator)
     return net
 
 
+def initial_fitting(
+    size: int, widths: Sequence[int], timestep: bool, rng: np.random.Generator, outputs: int = 1
+) -> Tensors:
+    """Draw a fitting net: hidden layers with residuals, then a linear one to one number, or to several."""
+    net = initial_net([size, *widths], timestep, rng)
+    net["weight_out"] = torch.from_numpy(rng.normal(0, (widths[-1] + outputs) ** -0.5, (widths[-1], outputs)))
+    net["bias_out"] = torch.from_numpy(rng.normal(0, 1, (1, outputs)))
+    return net
+
+
 def stacked(nets: Sequence[Tensors]) -> Tensors:
     """Stack nets of one shape."""
     return {name: torch.stack([net[name] for net in nets]) for name in nets[0]}

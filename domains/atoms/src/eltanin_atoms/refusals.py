@@ -2,33 +2,44 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from eltanin.batch import Column, Properties, Ragged, to_numpy
 from eltanin.protocols import Failure
+from eltanin_atoms.quantities import TENSORS
 from eltanin_atoms.structures import Structures
 
-ASYMMETRY = 0.01  # of a virial, as a part of its largest component; above a rounding error of FAINT eV
+ASYMMETRY = 0.01  # of a tensor, as a part of its largest component; above a rounding error of FAINT of its unit
 FAINT = 1e-3
+SYMMETRIC = {
+    "virial": ("eV", "what does not change when all is turned has a symmetric one"),
+    "polarizability": ("Å³", "a second derivative of the energy by the field is"),
+}
 
 
-def refusals(x: Structures, labels: Properties, largest_force: float) -> Mapping[int, Failure]:
-    """Return the labels that no model may learn, by row: the first reason that holds."""
+def refusals(
+    x: Structures, labels: Properties, largest_force: float, needed: Sequence[str] = ("energy", "forces")
+) -> Mapping[int, Failure]:
+    """Return the labels that no model may learn, by row: the first reason that holds. needed: one of them at least."""
     n = len(x)
-    known = {name: _mask(labels.has(name), n) for name in ("energy", "forces", "virial")}
+    known = {name: _mask(labels.has(name), n) for name in ("energy", "forces", "virial", *TENSORS)}
     found: dict[int, Failure] = {}
     for i in range(n):
-        shapes = {"energy": (), "virial": (3, 3), "forces": (int(x.counts[i]), 3)}
-        if not (known["energy"][i] or known["forces"][i]):
-            found[i] = Failure("unphysical", "neither an energy nor forces")
+        shapes = {"energy": (), "virial": (3, 3), "forces": (int(x.counts[i]), 3), **TENSORS}
+        if not any(known[name][i] for name in needed):
+            found[i] = Failure("unphysical", _nothing(needed))
         for name, shape in shapes.items():
             if known[name][i] and i not in found:
                 value = _row(labels.values.get(name), i, n)
                 reason = _ill(name, value, shape) or _absurd(name, value, largest_force)
                 found |= {i: reason} if reason else {}
     return found
+
+
+def _nothing(needed: Sequence[str]) -> str:
+    return "neither an energy nor forces" if len(needed) > 1 else f"no {needed[0]}"
 
 
 def _mask(present: np.ndarray, n: int) -> np.ndarray:
@@ -62,9 +73,9 @@ def _absurd(name: str, value: np.ndarray, largest_force: float) -> Failure | Non
         if size > largest_force:
             why = f"a force of {size:.4g} eV/Å is beyond domain.largest_force={largest_force:g}"
             return Failure("unphysical", why)
-    if name == "virial":
+    if name in SYMMETRIC:
+        unit, why = SYMMETRIC[name]
         skew = float(np.abs(value - value.T).max())
         if skew > ASYMMETRY * float(np.abs(value).max()) + FAINT:
-            why = "what does not change when all is turned has a symmetric one"
-            return Failure("unphysical", f"the virial is not symmetric, by {skew:.4g} eV: {why}")
+            return Failure("unphysical", f"the {name} is not symmetric, by {skew:.4g} {unit}: {why}")
     return None

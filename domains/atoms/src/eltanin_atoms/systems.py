@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from importlib.util import find_spec
 from math import isfinite
-from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 from ase.build import bulk
 
+from eltanin.locating import locate
 from eltanin.registry import nearest
 from eltanin_atoms import files
 from eltanin_atoms.structures import Structures
@@ -90,25 +89,6 @@ class StructureFiles:
         """Return all structures of all files, repeated, in order."""
         x = Structures.concatenate([files.read(locate(path))[0] for path in self.paths])
         return repeated(x, self.repeat)
-
-
-def locate(path: str) -> Path:
-    """Return where a file is: as given, or inside an installed package, which is not imported."""
-    if not path.startswith("package:"):
-        found = Path(path).expanduser()
-        if not found.exists():
-            raise ValueError(f"{path} does not exist (looked in {Path.cwd()}): correct the path")
-        return found
-    package, _, inside = path.removeprefix("package:").partition("/")
-    spec = find_spec(package) if package.isidentifier() else None
-    if spec is None or not spec.submodule_search_locations:
-        raise ValueError(f"{path}: no package {package!r} is installed; write package:PACKAGE/FILE")
-    roots = [Path(root).resolve() for root in spec.submodule_search_locations]
-    for root in roots:
-        found = (root / inside).resolve()
-        if found.is_relative_to(root) and found.is_file():
-            return found
-    raise ValueError(f"{path}: the package {package} has no such file (looked in {roots[0]})")
 
 
 def repeated(x: Structures, repeat: Sequence[int]) -> Structures:

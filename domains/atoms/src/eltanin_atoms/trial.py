@@ -135,7 +135,7 @@ def trial(x: Structures, ask: Ask, flawed: Flawed, agreement: float, rng: Rng) -
     """
     opinions: dict[str, list[str]] = {}
     try:
-        for one in _candidates(x, flawed):
+        for one in candidates(x, flawed):
             for each in _comparisons(one, ask, rng):
                 if each.telling:
                     opinions.setdefault(each.what, []).append(each.doubt(agreement))
@@ -146,7 +146,7 @@ def trial(x: Structures, ask: Ask, flawed: Flawed, agreement: float, rng: Rng) -
     return "; ".join(said[0] for said in opinions.values() if all(said))
 
 
-def _candidates(x: Structures, flawed: Flawed) -> Iterator[Structures]:
+def candidates(x: Structures, flawed: Flawed) -> Iterator[Structures]:
     """Yield a few sound structures, the smallest first; an atom alone has no forces, and comes last."""
     found = 0
     for row in sorted(range(len(x)), key=lambda i: (x.counts[i] < 2, x.counts[i])):

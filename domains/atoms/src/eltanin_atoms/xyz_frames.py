@@ -19,7 +19,7 @@ import numpy as np
 from ase.io.extxyz import key_val_str_to_dict
 
 CASTS: Mapping[str, type] = {"R": float, "I": int, "S": str, "L": str}
-MEANT = re.compile(r"(?:^|\s)(Lattice|Properties|pbc|energy|virial|stress|charge|spin)=")
+MEANT = re.compile(r"(?:^|\s)(Lattice|Properties|pbc|energy|virial|stress|dipole|polarizability|charge|spin)=")
 LONGEST = 65536  # characters
 PLAIN = "species:S:1:pos:R:3"
 

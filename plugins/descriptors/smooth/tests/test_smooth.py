@@ -138,6 +138,27 @@ def test_environments_join_as_graphs_do(graph, one_sided, average, intervals, re
 @pytest.mark.parametrize("one_sided", [True, False])
 @pytest.mark.parametrize("average", [True, False])
 @pytest.mark.parametrize(("intervals", "reach"), [(0, 1.0), (64, 1.0), (64, 0.5)])
+@pytest.mark.parametrize("atoms", [3, 100])
+def test_frozen_it_sees_in_parts_what_it_sees_as_a_whole(graph, one_sided, average, intervals, reach, atoms):
+    descriptor = replace(SMOOTH, one_sided=one_sided, average=average, intervals=intervals)
+    statistics = descriptor.statistics([graph], len(ELEMENTS))
+    statistics["end"] *= reach
+    expected, slopes = evaluated(descriptor, graph, statistics)
+    parameters = descriptor.parameters(len(ELEMENTS), np.random.default_rng(0))
+    frozen, seen = descriptor.frozen(parameters, statistics, torch.float64), []
+    for pairs, part in graph.parts(atoms):
+        features, pull = frozen(part)
+        assert (part.species.diff() >= 0).all()
+        weights = torch.linspace(-1, 2, features.shape[1]).double().expand(len(features), -1)
+        torch.testing.assert_close(features, expected[part.atoms], rtol=1e-12, atol=1e-14)
+        torch.testing.assert_close(pull(weights), slopes[pairs], rtol=1e-11, atol=1e-14)
+        seen += part.atoms.tolist()
+    assert sorted(seen) == list(range(len(graph.species)))
+
+
+@pytest.mark.parametrize("one_sided", [True, False])
+@pytest.mark.parametrize("average", [True, False])
+@pytest.mark.parametrize(("intervals", "reach"), [(0, 1.0), (64, 1.0), (64, 0.5)])
 def test_forces_are_differentiable_in_the_parameters(graph, one_sided, average, intervals, reach):
     descriptor = replace(SMOOTH, one_sided=one_sided, average=average, intervals=intervals, resnet_dt=True)
     statistics = descriptor.statistics([graph], len(ELEMENTS))
@@ -196,9 +217,18 @@ def test_statistics_count_empty_slots():
         filled = torch.zeros(slots).double(), torch.zeros(slots, 3).double()
         filled[0][: len(s)], filled[1][: len(s)] = s, s[:, None] * mine / r[:, None]
         for name, column in zip(("radial", "angular"), filled, strict=True):
-            assert float(found[name][kind]) == pytest.approx(float(column.std(correction=0)))
+            assert float(found[name][kind]) == pytest.approx(float((column**2).mean().sqrt()))
     for name, value in found.items():
         torch.testing.assert_close(streamed[name], value)
+
+
+def test_neighbours_that_are_all_alike_are_rows_of_the_size_of_one():
+    hydrogen = [Atoms("H2", [[0, 0, 0], [0, 0, 0.74 + 0.001 * k]]) for k in range(3)]
+    graph = neighbour_graph(Structures.from_ase(hydrogen), SMOOTH.cutoff, ["H"])
+    statistics = SMOOTH.statistics([graph], 1)
+    r = torch.linalg.vector_norm(graph.vector, dim=1)
+    rows = switch(r, SMOOTH.smooth_from, SMOOTH.cutoff)[0] / r / statistics["radial"]
+    torch.testing.assert_close(rows, torch.ones_like(rows), rtol=0.01, atol=0)
 
 
 def test_an_average_is_taken_over_all_places():

@@ -18,6 +18,7 @@ from eltanin.batch import Properties
 from eltanin.protocols import Dataset
 from eltanin_atoms.structures import Structures
 from eltanin_neural_potential import NeuralPotential
+from eltanin_neural_potential.energy import answer
 from eltanin_smooth import Smooth
 
 CUTOFF, START, AXIS = 4.5, 1.2, 3
@@ -116,3 +117,22 @@ def test_energy_is_that_of_the_definition(one_sided, intervals, tolerance):
     found = model.predictor(state).predict(x).values["energy"]
     expected = [sum(atomic_energy(state, atoms, i, one_sided) for i in range(len(atoms))) for atoms in frames]
     np.testing.assert_allclose(found, expected, rtol=tolerance)
+
+
+@pytest.mark.parametrize("atoms", [3, 5])
+def test_atoms_are_evaluated_a_few_at_a_time(monkeypatch, atoms):
+    frames = [salt(), Atoms("ClNa", positions=[[0, 0, 0], [2.2, 0.3, 0]]), salt(), Atoms("Na")]
+    x = Structures.from_ase(frames)
+    y = Properties.of(energy=np.array([-20.0, -8.0, -20.0, 0.0]))
+    data = Dataset(x, y, np.zeros(4, int), np.zeros(4, int), np.zeros(4), Properties.none(4))
+    model = NeuralPotential(descriptor=Smooth(cutoff=CUTOFF, neurons=[5, 10], axis=AXIS), neurons=[7], device="cpu")
+    potential = model.predictor(model.init(data, np.random.default_rng(2)))
+    whole = potential.predict(x)
+    monkeypatch.setattr("eltanin_neural_potential.potential.PART", atoms)
+    few = potential.predict(x)
+    graph = potential.graph(x)
+    learned = answer(potential.parameters, graph, potential.environment(graph))
+    for found in (few, whole):
+        np.testing.assert_allclose(found.values["forces"].values, learned.forces, rtol=0, atol=1e-14)
+        np.testing.assert_allclose(found.values["energy"], learned.energy + potential.baseline(graph), rtol=1e-14)
+        np.testing.assert_allclose(found.values["virial"], graph.virials(learned.gradient), rtol=0, atol=1e-13)

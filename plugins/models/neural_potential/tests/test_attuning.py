@@ -10,10 +10,12 @@ from ase.build import bulk
 
 from eltanin.batch import Properties
 from eltanin.protocols import Dataset
+from eltanin_atoms.learning.batches import sampled
+from eltanin_atoms.nets import initial_fitting
 from eltanin_atoms.structures import Structures
 from eltanin_neural_potential import NeuralPotential
-from eltanin_neural_potential.attuning import attuned, moved, sampled
-from eltanin_neural_potential.fitting import fit, initial_fitting
+from eltanin_neural_potential.attuning import SAMPLE, attuned, moved
+from eltanin_neural_potential.fitting import fit
 from eltanin_smooth import Smooth
 
 MODEL = NeuralPotential(
@@ -71,7 +73,7 @@ def test_a_model_begins_as_if_it_read_features_of_one_scale(amplitude: float):
     data = brass(amplitude)
     state = MODEL.init(data, np.random.default_rng(3))
     potential = MODEL.predictor(state)
-    features, species = potential.features(data.configurations[sampled(len(data))])
+    features, species = potential.features(data.configurations[sampled(len(data), SAMPLE)])
     for kind, net in enumerate(drawn(np.random.default_rng(3))):
         x = features[species == kind]
         mean = x.mean(0)
@@ -82,7 +84,7 @@ def test_a_model_begins_as_if_it_read_features_of_one_scale(amplitude: float):
 
 
 def test_some_structures_are_enough_and_all_are_taken_of_a_few():
-    assert sampled(0) == []
-    assert sampled(3) == [0, 1, 2]
-    assert len(sampled(1000)) == 32
-    assert sampled(1000)[-1] == 999
+    assert sampled(0, 32) == []
+    assert sampled(3, 32) == [0, 1, 2]
+    assert len(sampled(1000, 32)) == 32
+    assert sampled(1000, 32)[-1] == 999

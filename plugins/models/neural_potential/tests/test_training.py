@@ -13,10 +13,11 @@ from ase.build import bulk
 from eltanin.batch import Properties, Ragged
 from eltanin.protocols import Dataset
 from eltanin.store.checkpoint import load_tree, save_tree
+from eltanin_atoms.learning.batches import draws
+from eltanin_atoms.learning.descent import learning_rate
 from eltanin_atoms.structures import Structures
 from eltanin_neural_potential import NeuralPotential
-from eltanin_neural_potential.frames import draws
-from eltanin_neural_potential.loss import learning_rate, prefactor
+from eltanin_neural_potential.loss import prefactor
 from eltanin_smooth import Smooth
 
 SMALL = Smooth(cutoff=4.5, smooth_from=2.0, neurons=[6, 12], axis=4)

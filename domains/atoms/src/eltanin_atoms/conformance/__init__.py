@@ -1,1 +1,1 @@
-"""Conformance: what makes labelers and potentials trustworthy, as suites that tests inherit."""
+"""Conformance: what makes labelers, potentials and models of tensors trustworthy, as suites that tests inherit."""

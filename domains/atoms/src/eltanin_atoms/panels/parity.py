@@ -18,11 +18,13 @@ DRAWN = 20_000  # points of a panel, of all regions together
 STATES = 40  # of a region that are listed one by one
 LISTED = 14  # rows of a table that is not folded
 MILLI = 1000.0
-# property: (what it is called, unit, whether it is divided by the number of atoms)
+# property: (what it is called, unit, a thousandth of it, whether it is divided by the number of atoms)
 SHOWN = {
-    "energy": ("energy", "eV/atom", True),
-    "forces": ("force component", "eV/Å", False),
-    "virial": ("virial component", "eV/atom", True),
+    "energy": ("energy", "eV/atom", "meV/atom", True),
+    "forces": ("force component", "eV/Å", "meV/Å", False),
+    "virial": ("virial component", "eV/atom", "meV/atom", True),
+    "dipole": ("dipole component", "e·Å", "me·Å", False),
+    "polarizability": ("polarizability component", "Å³", "10⁻³ Å³", False),
 }
 
 
@@ -31,6 +33,7 @@ class Compared(NamedTuple):
 
     name: str
     unit: str
+    fine: str  # a thousandth of the unit
     owner: np.ndarray
     reference: np.ndarray
     predicted: np.ndarray
@@ -69,10 +72,10 @@ def compare(name: str, atoms: np.ndarray, labels: Any, predicted: Any) -> Compar
     known = np.flatnonzero(labels.has(name) & predicted.has(name))
     if not len(known):
         return None
-    called, unit, shared = SHOWN[name]
+    called, unit, fine, shared = SHOWN[name]
     (reference, owner), (guess, _) = (flat(take(p.values[name], known), known) for p in (labels, predicted))
     per = atoms[owner] if shared else 1.0
-    return Compared(called, unit, owner, reference / per, guess / per)
+    return Compared(called, unit, fine, owner, reference / per, guess / per)
 
 
 def flat(column: Any, known: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -98,7 +101,7 @@ def draw(found: Sequence[Compared], region: np.ndarray) -> Figure:
             rmse = compared.rmse(np.flatnonzero(region == name))
             points(above, compared.reference[chosen], compared.predicted[chosen], colour, marker, len(thin))
             points(below, compared.reference[chosen], compared.error[chosen], colour, marker, len(thin))
-            label = f"{said(name)}  {number(rmse)} m{compared.unit}"
+            label = f"{said(name)}  {number(rmse)} {compared.fine}"
             above.plot([], [], marker, color=colour, ms=5, mew=0, label=label)
         finish(above, below, compared)
     return figure
@@ -123,7 +126,7 @@ def finish(above: Axes, below: Axes, compared: Compared) -> None:
     below.axhline(0, color=style.INK, lw=0.9)
     largest = 1.1 * float(np.nanmax(np.abs(compared.error))) or 1.0
     below.set(xlim=above.get_xlim(), ylim=(-largest, largest))
-    below.set(xlabel=f"reference ({compared.unit})", ylabel=f"error (m{compared.unit})")
+    below.set(xlabel=f"reference ({compared.unit})", ylabel=f"error ({compared.fine})")
     for axes in (above, below):
         axes.locator_params(axis="x", nbins=4)
 
@@ -134,7 +137,7 @@ def finish(above: Axes, below: Axes, compared: Compared) -> None:
 def table(x: Any, found: Sequence[Compared]) -> Table:
     """Return the errors over all, by region, and by temperature and pressure where these are known."""
     where = samples(x.evidence, len(x))
-    head = ["region", "temperature (K)", "pressure (GPa)", "structures", *(f"{c.name} (m{c.unit})" for c in found)]
+    head = ["region", "temperature (K)", "pressure (GPa)", "structures", *(f"{c.name} ({c.fine})" for c in found)]
     rows = [line("all", "", "", np.arange(len(x)), found)]
     for region in np.unique(where.region):
         here = np.flatnonzero(where.region == region)

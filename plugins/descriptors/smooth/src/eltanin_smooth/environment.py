@@ -13,7 +13,7 @@ from eltanin_atoms.descriptors import Pull
 from eltanin_atoms.nets import Tensors
 from eltanin_smooth.exact import Exact
 from eltanin_smooth.histogram import Histogram
-from eltanin_smooth.invariants import invariants, pull_invariants
+from eltanin_smooth.invariants import PullDensity, invariants, pull_invariants
 from eltanin_smooth.vacancies import Vacancies
 
 
@@ -32,24 +32,36 @@ class Surroundings:
     near: Tensor
     axis: int
 
-    def features(self, parameters: Tensors) -> tuple[Tensor, Pull]:
-        """Return D, (atoms, size), and what pulls dE/dD back to dE/dvector, (pairs, 3)."""
-        if self.table is None:
-            a, pull_a = self.nets.density(parameters)
-        elif not len(self.nets.centre):
-            a, pull_a = self.table.density(parameters)
-        else:
-            a, pull_a = self._both(parameters, self.table)
-        if self.empty:
-            a = a + self.empty.density(parameters)
+    def features(self, parameters: Tensors, table: Tensor | None = None) -> tuple[Tensor, Pull]:
+        """Return D, (atoms, size), and what pulls dE/dD back to dE/dvector, (pairs, 3).
+
+        table: of these parameters, if it was made before.
+        """
+        a, pull_a = self._density(parameters, table)
 
         def pull(gradient: Tensor) -> Tensor:
             return pull_a(pull_invariants(gradient, a, self.axis)).T
 
         return invariants(a, self.axis), pull
 
-    def _both(self, parameters: Tensors, table: Histogram) -> tuple[Tensor, Pull]:
-        parts = [table.density(parameters), self.nets.density(parameters)]
+    def vectors(self, parameters: Tensors) -> tuple[Tensor, Tensor]:
+        """Return D, (atoms, size), and all rows of A but the first, (atoms, 3, width): vectors that turn along."""
+        a, _ = self._density(parameters)
+        return invariants(a, self.axis), a[:, 1:]
+
+    def _density(self, parameters: Tensors, table: Tensor | None = None) -> tuple[Tensor, PullDensity]:
+        if self.table is None:
+            a, pull_a = self.nets.density(parameters)
+        else:
+            a, pull_a = self.table.density(self.table.coefficients(parameters) if table is None else table)
+            if len(self.nets.centre):
+                a, pull_a = self._with_nets(a, pull_a, parameters)
+        if self.empty:
+            a = a + self.empty.density(parameters)
+        return a, pull_a
+
+    def _with_nets(self, a: Tensor, pull_a: PullDensity, parameters: Tensors) -> tuple[Tensor, PullDensity]:
+        parts = [(a, pull_a), self.nets.density(parameters)]
         order = torch.cat([torch.nonzero(~self.near), torch.nonzero(self.near)]).squeeze(1)
 
         def pull(gradient: Tensor) -> Tensor:

@@ -38,22 +38,17 @@ class Histogram:
     span: Span
     intervals: int
 
-    def density(self, parameters: Tensors) -> tuple[Tensor, PullDensity]:
+    def density(self, table: Tensor) -> tuple[Tensor, PullDensity]:
         """Return A, (atoms, 4, width), and what pulls its gradient back to vectors."""
-        table = self.table(parameters) / self.shape.neighbours
 
         def pull(gradient: Tensor) -> Tensor:
             return _Pull.apply(self._times(gradient, table.transpose(1, 2)), self)
 
         return self._times(self.values, table), pull
 
-    def table(self, parameters: Tensors) -> Tensor:
-        """Return the coefficients of the nets, (species of centre or 1, species · nodes, width)."""
-        sites, inverse = (torch.from_numpy(a).to(self.values) for a in interpolation(self.intervals))
-        nets, (begin, end) = len(parameters["weight_0"]), self.span
-        q = (begin + (end - begin) * sites)[None, :, None].expand(nets, -1, 1)
-        coefficients = inverse @ residual_net(parameters, q, self.shape.layers)
-        return coefficients.view(nets // self.shape.species, -1, self.shape.width)
+    def coefficients(self, parameters: Tensors) -> Tensor:
+        """Return the table that these pairs meet."""
+        return tables(parameters, self.shape, self.span, self.intervals, self.values.dtype)
 
     def _times(self, x: Tensor, tables: Tensor) -> Tensor:
         """Return the rows of each atom, (atoms, 4, n), times the table of its species, (·, n, m)."""
@@ -79,6 +74,16 @@ class Histogram:
         )
 
 
+def tables(parameters: Tensors, shape: Shape, span: Span, intervals: int, dtype: torch.dtype) -> Tensor:
+    """Return the coefficients of the nets by N, (species of centre or 1, species · nodes, width)."""
+    device = parameters["weight_0"].device
+    sites, inverse = (torch.from_numpy(a).to(device, dtype) for a in interpolation(intervals))
+    nets, (begin, end) = len(parameters["weight_0"]), span
+    q = (begin + (end - begin) * sites)[None, :, None].expand(nets, -1, 1)
+    coefficients = (inverse / shape.neighbours) @ residual_net(parameters, q, shape.layers)
+    return coefficients.view(nets // shape.species, -1, shape.width)
+
+
 def histogram(
     rows: Rows, centre: Tensor, other: Tensor, species: Tensor, shape: Shape, span: Span, intervals: int, learning: bool
 ) -> Histogram:
@@ -91,7 +96,8 @@ def histogram(
     values = weight.new_zeros(4, len(species) * nodes).index_add(1, columns.flatten(), terms)
     values = values.view(4, len(species), nodes).transpose(0, 1).contiguous()
     entries = torch.cat([weight, slope]).T.reshape(-1, 4)
-    weights = by_rows(columns.T.repeat_interleave(2, 0), entries, len(species) * nodes)
+    twice = columns.int().T[:, None].expand(-1, 2, -1)
+    weights = by_rows(twice, entries, len(species) * nodes)
     return Histogram(values, rows, weights, turned(weights) if learning else None, species, shape, span, intervals)
 
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import NamedTuple
 
-import torch
 from jaxtyping import Float
 from torch import Tensor
 
@@ -44,4 +43,6 @@ def pull_invariants(
 ) -> Float[Tensor, "atoms 4 width"]:
     """Return dE/dA = A_< gᵀ + (A g, 0), from g = dE/dD."""
     g = gradient.view(len(a), a.shape[2], axis)
-    return torch.nn.functional.pad(a @ g, (0, a.shape[2] - axis)) + a[:, :, :axis] @ g.transpose(1, 2)
+    found = a[:, :, :axis] @ g.transpose(1, 2)
+    found[:, :, :axis] += a @ g
+    return found

@@ -1,6 +1,8 @@
-"""What normalises the environment matrix: averages, standard deviations, and a number of neighbours.
+"""What normalises the environment matrix: averages, spreads about them, and a number of neighbours.
 
-The average is zero unless asked for: then R = 0 stays 0, and an empty place is nothing at all.
+The average is zero unless asked for: then R = 0 stays 0, and an empty place is nothing at all. The spread is
+then about zero, too. About the mean it would be tiny where all neighbours are alike, as in a molecule, and
+its R_0 of twenty spreads would leave the nets no slope to begin with.
 """
 
 from __future__ import annotations
@@ -12,10 +14,10 @@ import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from eltanin_atoms.graphs import Graph
+from eltanin_atoms.graphs import Graph, Part
 from eltanin_atoms.nets import Tensors
 
-SMALLEST = 1e-2  # the least standard deviation
+SMALLEST = 1e-2  # the least spread
 UNKNOWN = 0.1  # of a species that the data do not have
 
 
@@ -56,29 +58,31 @@ def sums(seen: Iterable[tuple[Graph, Float[Tensor, "4 pairs"]]], species: int) -
             moments=rows.new_zeros(4, species).index_add(1, kind, columns),
             atoms=torch.bincount(graph.species, minlength=species).double(),
             nearest=rows.new_zeros(species).scatter_reduce(0, kind, rows[0], "amax"),
-            places=crowds(graph, species).amax(0),
+            places=crowds(graph.whole(), species).amax(0),
             together=graph.neighbours.amax(0, keepdim=True).double(),
         )
         total = total.joined(one)
     return total
 
 
-def crowds(graph: Graph, species: int) -> Float[Tensor, "atoms species"]:
+def crowds(part: Part, species: int) -> Float[Tensor, "atoms species"]:
     """Return how many neighbours of each species every atom has."""
-    key = graph.centre * species + graph.species[graph.neighbour]
-    return torch.bincount(key, minlength=len(graph.species) * species).view(-1, species).double()
+    key = part.centre * species + part.other
+    return torch.bincount(key, minlength=len(part.species) * species).view(-1, species).double()
 
 
 def normalisation(seen: Sums, neighbours: Float[Tensor, " 1"], average: bool) -> Tensors:
-    """Return the average of R_0 or zero, and the standard deviations of R_0 and of R_1, R_2, R_3 pooled.
+    """Return the average of R_0 or zero, and the spreads of R_0 and of R_1, R_2, R_3 pooled.
 
-    All places count, filled or not; neighbours: places that an atom has.
+    These are standard deviations with an average, root mean squares without. All places count, filled or not;
+    neighbours: places that an atom has.
     """
     mean = seen.moments / (seen.atoms * neighbours).clamp(min=1)
     known = seen.atoms > 0
-    radial, angular = ((mean[k + 1] - mean[k] ** 2).clamp(min=0).sqrt().clamp(min=SMALLEST) for k in (0, 2))
+    off = mean if average else torch.zeros_like(mean)
+    radial, angular = ((mean[k + 1] - off[k] ** 2).clamp(min=0).sqrt().clamp(min=SMALLEST) for k in (0, 2))
     return {
-        "average": mean[0] if average else torch.zeros_like(mean[0]),
+        "average": off[0],
         "radial": torch.where(known, radial, UNKNOWN),
         "angular": torch.where(known, angular, UNKNOWN),
     }

@@ -65,6 +65,7 @@ class MolecularDynamics:
 
     domain: ClassVar[str] = "atoms"
     revision: ClassVar[int] = 1
+    follows: ClassVar[frozenset[str]] = frozenset({"forces"})
 
     system: System
     regions: dict[str, Region] = field(default_factory=dict)

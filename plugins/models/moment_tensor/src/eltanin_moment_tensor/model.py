@@ -44,6 +44,7 @@ class MomentTensor:
 
     domain: ClassVar[str] = "atoms"
     revision: ClassVar[int] = 1
+    predicts: ClassVar[frozenset[str]] = frozenset({"energy", "forces", "virial"})
     guarantees: ClassVar[tuple[str, ...]] = (
         "The energy does not change under translations, rotations, reflections and permutations of equal atoms.",
         "Forces and virial are exact derivatives of the energy: dynamics conserves it as well as the integrator does.",

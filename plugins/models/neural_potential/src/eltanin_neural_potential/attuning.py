@@ -13,7 +13,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -21,11 +20,6 @@ from eltanin_atoms.nets import Tensors
 from eltanin_atoms.scaling import scales
 
 SAMPLE = 32  # structures that are enough to know a range
-
-
-def sampled(structures: int) -> list[int]:
-    """Return which structures to look at, first to last."""
-    return np.unique(np.linspace(0, structures - 1, min(structures, SAMPLE)).astype(int)).tolist()
 
 
 def attuned(nets: Sequence[Tensors], parts: Iterable[tuple[Tensor, Tensor]], size: int) -> list[Tensors]:

@@ -14,15 +14,13 @@ term is the change Ė of the energy along ẋ, and the adjoint of ẏ in it is d
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
-from eltanin_atoms.nets import Tensors, initial_net, with_skip, with_skip_back
+from eltanin_atoms.nets import Tensors, with_skip, with_skip_back
 
 through_tanh = torch.ops.aten.tanh_backward  # (g, t) to g (1 - t²)
 
@@ -37,14 +35,6 @@ class Layer(NamedTuple):
     t: Tensor
     g: Tensor  # dE/dy
     delta: Tensor
-
-
-def initial_fitting(size: int, widths: Sequence[int], timestep: bool, rng: np.random.Generator) -> Tensors:
-    """Draw a fitting net: hidden layers with residuals, then a linear one to a single number."""
-    net = initial_net([size, *widths], timestep, rng)
-    net["weight_out"] = torch.from_numpy(rng.normal(0, (widths[-1] + 1) ** -0.5, (widths[-1], 1)))
-    net["bias_out"] = torch.from_numpy(rng.normal(0, 1, (1, 1)))
-    return net
 
 
 def fit(net: Tensors, x: Float[Tensor, "n size"], layers: int) -> tuple[Float[Tensor, " n"], Float[Tensor, "n size"]]:
@@ -85,7 +75,7 @@ class _Fit(torch.autograd.Function):
             z = through_tanh(scaled(ahead, layer.idt), layer.t)
             z = z.addcmul_(layer.t * layer.delta, turned, value=-2)
             idt = None if layer.idt is None else (ahead * layer.t + layer.g * moved).sum(0, keepdim=True)
-            weight = torch.addmm(below.T @ layer.delta, layer.x.T, z)
+            weight = (below.T @ layer.delta).addmm_(layer.x.T, z)
             gradients[:0] = [weight, z.sum(0, keepdim=True), idt]
             ahead = with_skip_back(z @ layer.weight.T, ahead)
         out = ctx.last.T @ mu + tangent.sum(0)[:, None]

@@ -5,21 +5,18 @@ None of it depends on parameters, so it is made once and kept, as far as there i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import fields, is_dataclass
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
 
 from eltanin.batch import Properties
 from eltanin_atoms.descriptors import Environment
 from eltanin_atoms.graphs import Graph
+from eltanin_atoms.learning.batches import remembered
 from eltanin_neural_potential.loss import Labels
 from eltanin_neural_potential.potential import Potential
-
-T = TypeVar("T")
 
 
 class Frame(NamedTuple):
@@ -61,47 +58,3 @@ def labels_of(y: Properties, atoms: int, baseline: float) -> Labels:
     per = torch.tensor(1 / max(1, atoms), dtype=torch.float64)
     weights = (per.expand(1) * n_e, per.expand(atoms, 1) / 3 * n_f, per.expand(1, 1, 1) / 9 * n_v)
     return Labels((e, f, v), weights, (n_e, n_f, n_v))
-
-
-def draws(counts: np.ndarray, frames: int, atoms: int, rng: np.random.Generator) -> Iterator[np.ndarray]:
-    """Draw batches without end: every structure once, in random order, before any comes again.
-
-    counts: atoms of each structure.  frames: structures of a batch; if 0, as many as it takes to
-    hold the given number of atoms.
-    """
-    batch: list[int] = []
-    while True:
-        for k in rng.permutation(len(counts)):
-            batch.append(int(k))
-            full = len(batch) >= frames if frames else counts[batch].sum() >= atoms
-            if full or len(batch) >= len(counts):
-                yield np.array(batch)
-                batch = []
-
-
-def remembered(make: Callable[[int], T], room: float) -> Callable[[int], T]:
-    """Return `make`, that keeps what it made as far as there is room (bytes)."""
-    kept: dict[int, T] = {}
-    left = [room]
-
-    def recall(k: int) -> T:
-        if k in kept:
-            return kept[k]
-        made = make(k)
-        if (size := bytes_of(made)) <= left[0]:
-            kept[k] = made
-            left[0] -= size
-        return made
-
-    return recall
-
-
-def bytes_of(tree: Any) -> int:
-    """Return how much memory the tensors of a tree take."""
-    if isinstance(tree, Tensor):
-        if tree.layout == torch.sparse_csr:
-            return sum(map(bytes_of, (tree.values(), tree.col_indices(), tree.crow_indices())))
-        return tree.numel() * tree.element_size()
-    if is_dataclass(tree):
-        return sum(bytes_of(getattr(tree, f.name)) for f in fields(tree))
-    return sum(map(bytes_of, tree)) if isinstance(tree, tuple) else 0

@@ -1,7 +1,7 @@
-"""The loss, and how its weights and the learning rate go with the steps.
+"""The loss, and how its weights go with the learning rate.
 
 L = p_e ΔE² / N + p_f Σ|ΔF|² / 3N + p_v ΣΔΞ² / 9N,  mean over the structures that have the label
-lr(t) = lr_0 (lr_1 / lr_0)^(floor(t / s) s / steps)        p(t) = p_1 + (p_0 - p_1) lr(t) / lr_0
+p(t) = p_1 + (p_0 - p_1) lr(t) / lr_0
 """
 
 from __future__ import annotations
@@ -61,11 +61,6 @@ class Errors(NamedTuple):
     slopes: list[Tensor]
     squares: Tensor
     known: np.ndarray
-
-
-def learning_rate(step: int, steps: int, start: float, end: float, every: int) -> float:
-    """Return lr(t): a decay in strides of `every` steps, from start to end over all steps."""
-    return start * (end / start) ** (step // every * every / steps)
 
 
 def prefactor(span: tuple[float, float], fraction: float) -> float:

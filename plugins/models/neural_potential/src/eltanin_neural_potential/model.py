@@ -2,36 +2,38 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar
 
 import numpy as np
 import torch
-from ase.data import chemical_symbols
 
 from eltanin.batch import Properties, to_numpy
 from eltanin.protocols import Dataset, Metrics, Rng
 from eltanin.registry import slot
 from eltanin_atoms.descriptors import Descriptor
 from eltanin_atoms.graphs import neighbour_graph, species_of
+from eltanin_atoms.learning.arrays import State, arrays
+from eltanin_atoms.learning.batches import AT_LEAST, draws, remembered, sampled
+from eltanin_atoms.learning.bias import composition, elements_of, species_bias
+from eltanin_atoms.learning.settings import Training
+from eltanin_atoms.nets import initial_fitting
 from eltanin_atoms.repulsions import Repulsion, less
 from eltanin_atoms.structures import Structures
-from eltanin_neural_potential.attuning import attuned, sampled
-from eltanin_neural_potential.bias import energy_bias
-from eltanin_neural_potential.fitting import initial_fitting
-from eltanin_neural_potential.frames import draws, joined, prepared, remembered
+from eltanin_neural_potential.attuning import SAMPLE, attuned
+from eltanin_neural_potential.frames import joined, prepared
 from eltanin_neural_potential.potential import Potential
-from eltanin_neural_potential.settings import refuse, refuse_reach
-from eltanin_neural_potential.state import State, arrays, composition, potential_of
+from eltanin_neural_potential.settings import refuse_reach, refuse_weights
+from eltanin_neural_potential.starting import begun, earlier
+from eltanin_neural_potential.state import potential_of
 from eltanin_neural_potential.training import Plan, final_errors, train
 
 Learned = Dataset[Structures, Properties, Properties]
-AT_LEAST = 32  # atoms of a batch, if its size is left open
 GIB = 2.0**30
 
 
 @dataclass(frozen=True)
-class NeuralPotential:
+class NeuralPotential(Training):
     """Deep Potential: a sum of atomic energies, each a neural net of what the atom sees around it.
 
     descriptor: what an atom sees.
@@ -52,39 +54,34 @@ class NeuralPotential:
     energy_weight, force_weight, virial_weight: prefactors of the loss at learning_rate and at a
         learning rate of zero; a label is not learned if one of its two is zero.
     room: memory for structures that are ready to be learned, GiB.
+    start_from: a folder of a finished run, or one that `elt import` made, whose members the first training goes on
+        from, as later trainings do; left empty, parameters are drawn. Where one member is there for all, these
+        differ by the order of the data alone, and so by less than they err.
     """
 
     domain: ClassVar[str] = "atoms"
     revision: ClassVar[int] = 1
+    predicts: ClassVar[frozenset[str]] = frozenset({"energy", "forces", "virial"})
     descriptor: Descriptor = slot("model/descriptor", "smooth")
     repulsion: Repulsion | None = slot("model/repulsion", None)
-    neurons: list[int] = field(default_factory=lambda: [240, 240, 240])
-    resnet_dt: bool = True
     attuned: bool = False
-    elements: list[str] = field(default_factory=list)
-    precision: str = "float64"
-    device: str = "auto"
-    steps: int = 2000
-    steps_first: int | None = None
-    batch: int = 0
-    learning_rate: float = 1e-3
-    learning_rate_end: float = 3.51e-8
-    learning_rate_again: float = 1e-3
-    decay_steps: int = 0
     energy_weight: tuple[float, float] = (0.02, 1.0)
     force_weight: tuple[float, float] = (1000.0, 1.0)
     virial_weight: tuple[float, float] = (0.0, 0.0)
-    room: float = 2.0
+    start_from: str = ""
 
     def __post_init__(self) -> None:
         """Check the settings."""
-        refuse(self)
+        super().__post_init__()
+        refuse_weights(self)
 
     def check(self, x: Structures) -> None:
         """Refuse elements that the model is not set up for, and a repulsion that reaches beyond the cutoff."""
         if self.elements:
             species_of(x.numbers.values, self.elements)
-        refuse_reach(self, self._elements(x))
+        refuse_reach(self, elements_of(x, self.elements))
+        if self.start_from:
+            earlier(self, x)
 
     @property
     def guarantees(self) -> tuple[str, ...]:
@@ -96,9 +93,11 @@ class NeuralPotential:
         )
 
     def init(self, data: Learned, rng: Rng) -> State:
-        """Draw parameters, and take the statistics and the energy bias of the first data."""
+        """Draw parameters, and take the statistics and the energy bias of the first data; or start from a folder."""
+        if self.start_from:
+            return begun(self, data, rng)
         x = data.configurations
-        elements = self._elements(x)
+        elements = elements_of(x, self.elements)
         refuse_reach(self, elements)
         y = self._rest(data, elements)
         graphs = (neighbour_graph(x[[k]], self.descriptor.cutoff, elements) for k in range(len(x)))
@@ -112,13 +111,13 @@ class NeuralPotential:
             "descriptor": arrays(descriptor, dtype),
             "fitting": [arrays(net, dtype) for net in nets],
             "statistics": arrays(self.descriptor.statistics(graphs, len(elements))),
-            "bias": energy_bias(composition(x, elements)[known], energies),
+            "bias": species_bias(composition(x, elements)[known], energies),
             "trainings": 0,
         }
         if not self.attuned:
             return state
         potential = self.predictor(state)
-        nets = attuned(nets, (potential.features(x[[k]]) for k in sampled(len(x))), size)
+        nets = attuned(nets, (potential.features(x[[k]]) for k in sampled(len(x), SAMPLE)), size)
         return state | {"fitting": [arrays(net, dtype) for net in nets]}
 
     def train(self, state: State, data: Learned, rng: Rng) -> tuple[State, Metrics]:
@@ -144,26 +143,13 @@ class NeuralPotential:
         """Return the potential of a state."""
         return potential_of(state, self.descriptor, self.repulsion, len(self.neurons), self.precision, self.device)
 
-    def _elements(self, x: Structures) -> list[str]:
-        return list(self.elements) or [chemical_symbols[z] for z in np.unique(x.numbers.values)]
-
     def _rest(self, data: Learned, elements: list[str]) -> Properties:
         """Return what is left to be learned."""
         x, y = data.configurations, data.labels
         return less(self.repulsion, x, y, elements) if self.repulsion else y
 
     def _plan(self, trainings: int) -> Plan:
-        steps = self.steps_first if self.steps_first and not trainings else self.steps
-        return Plan(
-            steps=steps,
-            start=self.learning_rate_again if trainings else self.learning_rate,
-            end=self.learning_rate_end,
-            every=self.decay_steps or max(1, steps // 200),
-            full=self.learning_rate,
-            energy=self.energy_weight,
-            forces=self.force_weight,
-            virial=self.virial_weight,
-        )
+        return Plan(self.schedule(trainings), self.energy_weight, self.force_weight, self.virial_weight)
 
     def _learned(self, y: Properties) -> np.ndarray:
         weights = {"energy": self.energy_weight, "forces": self.force_weight, "virial": self.virial_weight}

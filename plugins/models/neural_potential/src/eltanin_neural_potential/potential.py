@@ -3,27 +3,32 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from functools import cached_property
 
 import numpy as np
 import torch
 from torch import Tensor
 
 from eltanin.batch import Properties
-from eltanin_atoms.descriptors import Descriptor, Environment
+from eltanin_atoms.descriptors import Descriptor, Environment, Freezable, Frozen
 from eltanin_atoms.evaluating import evaluated
 from eltanin_atoms.graphs import Graph, neighbour_graph
+from eltanin_atoms.neighbours import Following
 from eltanin_atoms.nets import Tensors
 from eltanin_atoms.repulsions import Repulsion
 from eltanin_atoms.structures import Structures
-from eltanin_neural_potential.energy import Parameters, answer
+from eltanin_neural_potential.energy import Answer, Parameters, answer, answer_in_parts
+
+# Atoms evaluated together: fewer, and products of matrices take longer; more, and a cache does not hold them.
+PART, PART_CUDA = 512, 16384
 
 
 @dataclass(frozen=True)
 class Potential:
     """Energy, forces and virial of structures; NaN for what is no structure any more.
 
-    elements: chemical symbols in order of species.  bias: (species,) eV.
+    elements: chemical symbols in order of species.  bias: (species,) eV.  search: for neighbours.
     """
 
     elements: Sequence[str]
@@ -34,6 +39,7 @@ class Potential:
     bias: Tensor
     dtype: torch.dtype
     device: torch.device
+    search: Following = field(default_factory=Following)
 
     def predict(self, x: Structures) -> Properties:
         """Return energy (n,) eV, forces (atoms, 3) eV/Å, virial (n, 3, 3) eV."""
@@ -42,7 +48,7 @@ class Potential:
     def evaluate(self, x: Structures) -> list[np.ndarray]:
         """Return energy, forces and virial of structures that are sound."""
         graph = self.graph(x)
-        out = answer(self.parameters, graph, self.environment(graph))
+        out = self._answer(graph)
         found = [out.energy + self.baseline(graph), out.forces, graph.virials(out.gradient)]
         if self.repulsion:
             energy, gradient = self.repulsion.energies(graph, self.elements)
@@ -52,7 +58,20 @@ class Potential:
 
     def graph(self, x: Structures) -> Graph:
         """Return the neighbours of all atoms."""
-        return neighbour_graph(x, self.descriptor.cutoff, self.elements).to(self.device)
+        return neighbour_graph(x, self.descriptor.cutoff, self.elements, self.search).to(self.device)
+
+    @torch.no_grad()
+    def _answer(self, graph: Graph) -> Answer:
+        if self._frozen:
+            atoms = PART_CUDA if self.device.type == "cuda" else PART
+            return answer_in_parts(self.parameters, graph, self._frozen, atoms)
+        return answer(self.parameters, graph, self.environment(graph))
+
+    @cached_property
+    def _frozen(self) -> Frozen | None:
+        if isinstance(self.descriptor, Freezable):
+            return self.descriptor.frozen(self.parameters.descriptor, self.statistics, self.dtype)
+        return None
 
     def features(self, x: Structures) -> tuple[Tensor, Tensor]:
         """Return the features of all atoms, (atoms, size) in float64, and their species, (atoms,)."""

@@ -28,7 +28,8 @@ from featomic.splines import SoapSpliner, Spline, SplinedRadialBasis
 from jaxtyping import Float
 from scipy.interpolate import make_interp_spline
 
-from eltanin_atoms.graphs import close_gaps, species_of
+from eltanin_atoms.graphs import species_of
+from eltanin_atoms.neighbours import close_gaps
 from eltanin_atoms.structures import Structures
 
 INTEGRALS = 100  # distances at which radial integrals are worked out, and

@@ -1,0 +1,1 @@
+"""What every neural model of atoms shares: descent, batches, and parameters as arrays."""
