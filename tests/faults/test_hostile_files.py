@@ -19,6 +19,7 @@ from numpy.lib import format as npy
 
 from eltanin import labelled
 from eltanin.batch import Properties
+from eltanin.locating import locate
 from eltanin.protocols import Failure
 from eltanin.store import IntegrityError, LabelStore, Record
 from eltanin.store.arrays import load_npy, load_npz
@@ -26,7 +27,6 @@ from eltanin.store.checkpoint import find_snapshot, load_tree, save_tree
 from eltanin.store.sealed import open_arrays, seal_json, sha256, unpack
 from eltanin.store.trees import decode
 from eltanin_atoms import files as structures
-from eltanin_atoms import systems
 from eltanin_gas import files as problems
 from eltanin_walkers import files as walkers
 
@@ -309,4 +309,4 @@ def test_parts_of_data_lie_in_the_data(part, tmp_path):
 )
 def test_files_of_packages_lie_in_the_package(path):
     with pytest.raises(ValueError, match="package"):
-        systems.locate(path)
+        locate(path)

@@ -85,7 +85,7 @@ def columns(labels):
 
 def is_honest(learned, *pools):
     """Say whether what was learned is what an honest labeler says of these, in this order."""
-    said = [columns(HONEST.label(pool, Atoms.wanted, np.random.default_rng(0)).values) for pool in pools]
+    said = [columns(HONEST.label(pool, Atoms().wanted, np.random.default_rng(0)).values) for pool in pools]
     whole = [np.concatenate(column) for column in zip(*said, strict=True)]
     return all(
         a.shape == b.shape and np.allclose(a, b, rtol=1e-12, atol=0) for a, b in zip(learned, whole, strict=True)
