@@ -73,6 +73,21 @@ def test_one_member_goes_by_the_name_of_its_run_and_goes_on_from_what_was_import
     assert "force_rmse_mev_per_angstrom" in elt("evaluate", "copy", data, cwd=folder).stdout
 
 
+@pytest.mark.slow
+def test_a_campaign_begins_with_what_was_imported(folder):
+    assert elt("export", "run", "--format", "deepmd", "-o", "begin.dp", cwd=folder).returncode == 0
+    assert elt("import", "begin.dp", cwd=folder).returncode == 0
+    words = [word for word in TINY if not word.startswith(("hydra.run.dir", "rounds"))] + ["rounds=1"]
+    done = elt("run", *words, "hydra.run.dir=next", "model.start_from=begin", cwd=folder)
+    assert done.returncode == 0, done.stderr
+    assert "force_rmse_mev_per_angstrom" in elt("evaluate", "next", "next/dataset.extxyz", cwd=folder).stdout
+    other = ["model.start_from=begin", "model.descriptor.axis=3"]
+    done = elt("run", *words, "hydra.run.dir=refused", *other, cwd=folder)
+    assert done.returncode == 2, done.stderr
+    assert "model.descriptor.axis=3, and what begin holds was learned with 4" in done.stderr
+    assert not (folder / "refused" / "rounds.jsonl").exists()
+
+
 WRONG = {
     "format": (["export", "run", "--format", "deepm"], ["exporter=deepm is not installed", "did you mean deepmd?"]),
     "member": (["export", "run", "--format", "deepmd", "--member", "2"], ["--member 2", "there are 2 members"]),

@@ -13,8 +13,10 @@ import pytest
 
 from eltanin_atoms.structures import Structures
 from eltanin_deepmd import Deepmd, container
+from eltanin_local_frame import LocalFrame
 from eltanin_neural_potential import NeuralPotential
 from eltanin_smooth import Smooth
+from eltanin_zbl import ZBL
 
 
 def rebuilt(settings: dict[str, Any]) -> NeuralPotential:
@@ -106,8 +108,13 @@ def test_the_nearest_distance_is_where_the_table_ends(make, tmp_path):
 
 def test_other_models_have_no_place(make, tmp_path):
     _, model, state = make("water")
-    with pytest.raises(ValueError, match="hold a neural_potential with the descriptor smooth"):
+    with pytest.raises(ValueError, match=r"hold a neural_potential with the descriptor smooth: train with .*smooth"):
         Deepmd().export(replace(model, descriptor=Other()), state, tmp_path / "a.dp")
+    with pytest.raises(ValueError, match=r"with local_frame: .*eltanin\.calculator"):
+        Deepmd().export(replace(model, descriptor=LocalFrame()), state, tmp_path / "a.dp")
+    with pytest.raises(ValueError, match=r"model\.repulsion: .*wrong without it: train with model/repulsion=null"):
+        Deepmd().export(replace(model, repulsion=ZBL()), state, tmp_path / "a.dp")
+    assert not any(tmp_path.iterdir())
     with pytest.raises(ValueError, match=r"Other: .*hold a neural_potential"):
         Deepmd().export(Other(), state, tmp_path / "a.dp")
 

@@ -2,7 +2,9 @@
 
     make test-deepmd PEERS=DIR
 
-where DIR/dp is an environment with DeePMD-kit 3.2.
+where DIR/dp is an environment with DeePMD-kit 3.2. Files hold nets. What is compared with them is Eltanin's
+evaluation of the nets themselves (`intervals=0`), to rounding; a default model has a table in their place, and how
+far it is from its own export has a test of its own.
 """
 
 from __future__ import annotations
@@ -12,22 +14,28 @@ import os
 import re
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
-from ase import Atoms
+from ase import Atoms, units
 from ase.build import bulk
 
 from eltanin.batch import Properties, Ragged
+from eltanin.protocols import Dataset
 from eltanin_atoms import files
+from eltanin_atoms.calculator import CommitteeCalculator
 from eltanin_atoms.structures import Structures
 from eltanin_deepmd import Deepmd
+from eltanin_neural_potential import NeuralPotential
+from eltanin_smooth import Smooth
 
 pytestmark = pytest.mark.deepmd
 ELT = Path(sys.executable).with_name("elt")
 ENERGY, FORCE = 1e-10, 1e-8  # eV/atom, eV/Å
+TABLE_ENERGY, TABLE_FORCE = 1e-9, 1e-7  # of a table with the default intervals
 
 
 @pytest.fixture(scope="session")
@@ -113,6 +121,25 @@ def test_any_sufficient_sel_is_the_same_there(peer, make, systems, tmp_path):
         assert_alike(model.predictor(state).predict(systems[system]), answer, systems[system].counts)
 
 
+@pytest.mark.parametrize("system", ["water", "alloy"])
+def test_a_default_table_is_near_its_export(peer, systems, tmp_path, system):
+    """Nets of the default sizes, and the default table of 128 intervals; the file has the nets."""
+    x = systems[system]
+    model = NeuralPotential(descriptor=Smooth(), device="cpu")
+    n, none = len(x), np.zeros(len(x), int)
+    data = Dataset(x, Properties.of(energy=np.full(n, -3.0)), none, none, np.full(n, np.nan), Properties.none(n))
+    state = model.init(data, np.random.default_rng(4))
+    Deepmd().export(model, state, tmp_path / "m.dp")
+    answer = asked(peer, tmp_path, {"m": (tmp_path / "m.dp", x, state["elements"])})["m"]
+    nets = replace(model, descriptor=Smooth(intervals=0))
+    assert_alike(nets.predictor(state).predict(x), answer, x.counts)
+    found = model.predictor(state).predict(x).values
+    energy = np.abs(found["energy"] - answer["energy"]) / x.counts
+    forces = np.abs(found["forces"].values - answer["forces"])
+    assert 1e-13 < energy.max() < TABLE_ENERGY, "there is a table, and it is near"
+    assert forces.max() < TABLE_FORCE
+
+
 def labels_at_random(x: Structures) -> Properties:
     rng = np.random.default_rng(3)
     forces = Ragged(rng.normal(size=(len(x.positions.values), 3)), x.counts)
@@ -140,7 +167,7 @@ atom_modify map yes
 read_data data.lammps
 pair_style deepmd m.pth
 pair_coeff * *
-thermo_style custom step pe
+thermo_style custom step pe pxx pyy pzz pxy pxz pyz
 thermo_modify format float %.15e
 dump forces all custom 1 forces.txt id fx fy fz
 dump_modify forces sort id format float %.15e
@@ -155,7 +182,7 @@ def test_lammps_runs_it_on_one_rank_and_on_two(peer, make, tmp_path):
     atoms.symbols[rng.permutation(len(atoms))[:40]] = "Mg"
     atoms.positions += 0.12 * rng.normal(size=(len(atoms), 3))
     atoms.wrap()
-    x = Structures.from_ase([atoms])
+    atoms.calc = CommitteeCalculator([model.predictor(state)])
     Deepmd(margin=3).export(model, state, tmp_path / "m.dp")
     called(peer / "dp", "convert-backend", "m.dp", "m.pth", cwd=tmp_path)
     kinds = [1 + state["elements"].index(symbol) for symbol in atoms.symbols]
@@ -166,17 +193,19 @@ def test_lammps_runs_it_on_one_rank_and_on_two(peer, make, tmp_path):
     body = ["\nMasses\n", "1 24.305", "2 26.982", "\nAtoms\n", *lines]
     (tmp_path / "data.lammps").write_text("\n".join([*head, *body, ""]))
     (tmp_path / "in.lammps").write_text(LAMMPS)
-    expected = model.predictor(state).predict(x)
+    energy, forces, stress = atoms.get_potential_energy(), atoms.get_forces(), atoms.get_stress(voigt=False)
     for ranks in (1, 2):
         said = called(peer / "mpirun", "-n", ranks, peer / "lmp", "-in", "in.lammps", cwd=tmp_path)
-        found = re.search(r"Step +PotEng *\n *0 +(\S+)", said)
+        found = re.search(r"Step +PotEng.*\n *0 +(\S+) +(.*)", said)
         assert found, said
         grid = re.search(r"(\d+) by (\d+) by (\d+) MPI processor grid", said)
         assert grid, said
         assert np.prod([int(n) for n in grid.groups()]) == ranks
-        assert abs(float(found[1]) - expected.values["energy"].item()) / len(atoms) < ENERGY
-        forces = np.loadtxt(tmp_path / "forces.txt", skiprows=9)[:, 1:]
-        assert np.abs(forces - expected.values["forces"].values).max() < FORCE
+        assert abs(float(found[1]) - energy) / len(atoms) < ENERGY
+        assert np.abs(np.loadtxt(tmp_path / "forces.txt", skiprows=9)[:, 1:] - forces).max() < FORCE
+        pressure = np.array([float(word) for word in found[2].split()]) * units.bar
+        # Without velocities there is no kinetic part: what LAMMPS calls pressure is minus the stress.
+        np.testing.assert_allclose(pressure, -stress[[0, 1, 2, 0, 0, 1], [0, 1, 2, 1, 2, 2]], rtol=1e-6, atol=0)
 
 
 CONFIGURATION = {

@@ -17,6 +17,9 @@ from eltanin.batch import Properties
 from eltanin.protocols import Dataset
 from eltanin_atoms.graphs import neighbour_graph
 from eltanin_atoms.structures import Structures
+from eltanin_behler_parrinello import BehlerParrinello
+from eltanin_equivariant import Equivariant
+from eltanin_local_frame import LocalFrame
 from eltanin_neural_potential import NeuralPotential
 from eltanin_smooth import Smooth
 from eltanin_torchscript import TorchScript
@@ -188,4 +191,10 @@ def test_what_there_is_no_place_for_is_refused(frames, tmp_path):
         TorchScript().export(model, state | {"charges": np.zeros(2)}, path)
     with pytest.raises(ValueError, match="neural_potential with the descriptor smooth"):
         TorchScript().export(Smooth(), state, path)
+    for descriptor in (LocalFrame(), LocalFrame(sort=False), BehlerParrinello(), Equivariant()):
+        other = NeuralPotential(descriptor=descriptor, device="cpu")
+        with pytest.raises(
+            ValueError, match=r"hold a neural_potential with the descriptor smooth: train with .*=smooth"
+        ):
+            TorchScript().export(other, state, path)
     assert not path.exists()

@@ -43,10 +43,15 @@ class Deepmd:
         names = [name_of(type(part)) for part in (model, getattr(model, "descriptor", None)) if part is not None]
         if names != ["neural_potential", "smooth"]:
             raise ValueError(
-                f"model {' with '.join(names)}: DeePMD-kit's files hold a neural_potential with the descriptor smooth"
+                f"model {' with '.join(names)}: DeePMD-kit's files hold a neural_potential with the descriptor smooth:"
+                " train with model=neural_potential model/descriptor=smooth; in Python, eltanin.calculator(RUN) takes"
+                " any"
             )
         if model.repulsion is not None:
-            raise ValueError("model.repulsion: these files hold nets alone, and would leave the repulsion out")
+            raise ValueError(
+                "model.repulsion: these files hold nets alone, and what was learned without the repulsion is wrong"
+                " without it: train with model/repulsion=null; in Python, eltanin.calculator(RUN) has both"
+            )
         sel = self._slots(state)
         container.write(path, writing.model(model, state, sel))
         room = ", ".join(f"{n} {element}" for n, element in zip(sel, state["elements"], strict=True))

@@ -53,10 +53,14 @@ def refuse(model: Any, state: Mapping[str, Any]) -> None:
     names = [name_of(type(part)) for part in (model, getattr(model, "descriptor", None)) if part is not None]
     if names != ["neural_potential", "smooth"]:
         raise ValueError(
-            f"model {' with '.join(names)}: these files hold a neural_potential with the descriptor smooth"
+            f"model {' with '.join(names)}: these files hold a neural_potential with the descriptor smooth: train with"
+            " model=neural_potential model/descriptor=smooth; in Python, eltanin.calculator(RUN) takes any"
         )
     if model.repulsion is not None:
-        raise ValueError("model.repulsion: these files hold nets alone, and would leave the repulsion out")
+        raise ValueError(
+            "model.repulsion: these files hold nets alone, and what was learned without the repulsion is wrong"
+            " without it: train with model/repulsion=null; in Python, eltanin.calculator(RUN) has both"
+        )
     if odd := (set(state) - STATE) | (set(state["statistics"]) - STATISTICS):
         raise ValueError(f"the state holds {', '.join(sorted(odd))}, which these files have no place for")
 
