@@ -21,6 +21,7 @@ class Boundary(IntEnum):
 
     PERIODIC = 0  # the other end
     OPEN = 1  # a gas in the state of the outermost cell
+    FIXED = 2  # a Maxwellian that stays, of the density, velocity and temperature that the outermost cell began with
 
 
 @dataclass(frozen=True)

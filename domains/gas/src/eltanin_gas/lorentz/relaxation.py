@@ -18,7 +18,7 @@ from eltanin.batch import Properties, Ragged
 from eltanin.protocols import Failure, Labels, Rng, System
 from eltanin_gas.lorentz.entropy import eddington_factor
 from eltanin_gas.lorentz.flow import fields_after
-from eltanin_gas.problems import Problems
+from eltanin_gas.problems import Boundary, Problems
 
 
 def exact_closure(fields: np.ndarray) -> np.ndarray:
@@ -31,7 +31,9 @@ def impossible(x: Problems) -> dict[int, str]:
     n, j = x.fields.values.T
     cells = np.flatnonzero(~((n > 0) & (np.abs(j) <= n)))[::-1]
     told = "density {:.4g} and current {:.4g}: particles of speed 1 have n > 0 and |j| <= n"
-    return {int(x.fields.owner[cell]): told.format(n[cell], j[cell]) for cell in cells}
+    found = {int(x.fields.owner[cell]): told.format(n[cell], j[cell]) for cell in cells}
+    fixed = np.flatnonzero(x.boundary == Boundary.FIXED)
+    return found | {int(i): "fixed ends, which this solver lacks; it has open ones" for i in fixed}
 
 
 @dataclass(frozen=True)

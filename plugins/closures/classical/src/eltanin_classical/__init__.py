@@ -1,0 +1,1 @@
+"""Classical closures of a monatomic gas, to be compared with learned ones."""

@@ -1,0 +1,1 @@
+"""A learned closure of six moments, exact in its symmetries and limits."""

@@ -1,0 +1,118 @@
+"""The model: a committee of closures that began with other weights and saw other parts of the labels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from eltanin.batch import Properties, Ragged
+from eltanin.protocols import Dataset, Metrics, Rng
+from eltanin_gas.monatomic import invariants
+from eltanin_gas.problems import Problems
+from eltanin_hermite.form import Layers, learned
+from eltanin_hermite.training import Cells, Schedule, first_layers, fit, layers_of
+
+NEAREST = 1e-6  # |s| + |b| below which a cell is at equilibrium, and teaches nothing
+
+
+@dataclass(frozen=True)
+class LearnedClosure:
+    """A trained closure: answers for the given cells, and for the driver."""
+
+    layers: Layers
+
+    def __call__(self, s: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
+        """Return A and B (...)."""
+        return learned(self.layers, s, a, b)
+
+    def predict(self, x: Problems) -> Properties:
+        """Return A and B (cells, 2) of the given cells."""
+        states = torch.as_tensor(np.asarray(invariants(x.fields.values), dtype=float))
+        closing = torch.stack(self(*states.unbind(-1)), dim=-1)
+        return Properties.of(closing=Ragged(closing.numpy(), x.cells))
+
+
+@dataclass(frozen=True)
+class HermiteClosure:
+    """Learns the closing fluxes of six moments, with exact symmetries and limits.
+
+    width: neurons of each of two layers.
+    steps: of Adam, in every training.
+    cells: labelled cells of one step.
+    rate: largest rate of learning.
+    hyperbolicity: weight of imaginary parts of characteristic speeds.
+    mixtures: weight of mixtures of two Maxwellians, for precursors faster than the labels show.
+    changes: weight of the change of A and B from one labelled cell to the next.
+    """
+
+    domain: ClassVar[str] = "gas"
+    revision: ClassVar[int] = 1
+    width: int = 24
+    steps: int = 2000
+    cells: int = 448
+    rate: float = 8e-3
+    hyperbolicity: float = 3.0
+    mixtures: float = 0.05
+    changes: float = 0.1
+
+    def __post_init__(self) -> None:
+        """Refuse a training that teaches nothing."""
+        for name in ("width", "steps", "rate"):
+            if not getattr(self, name) > 0:
+                raise ValueError(f"model.{name}={getattr(self, name)}: nothing could be learned; give more than 0")
+        if self.cells < 4:
+            raise ValueError(f"model.cells={self.cells}: a step needs some; give 4 or more")
+        for name in ("hyperbolicity", "mixtures", "changes"):
+            if getattr(self, name) < 0:
+                raise ValueError(f"model.{name}={getattr(self, name)}: a weight; give 0 or more")
+
+    def check(self, x: Problems) -> None:
+        """Refuse problems of another gas."""
+        if x.fields.values.ndim != 2 or x.fields.values.shape[1] != 6:
+            raise ValueError(f"fields of shape {x.fields.values.shape}: a monatomic gas has six moments, (cells, 6)")
+
+    def init(self, data: Dataset[Problems, Properties, Properties], rng: Rng) -> dict[str, Any]:
+        """Return a member with random weights."""
+        del data
+        return {"parameters": [x.numpy() for x in first_layers(self.width, _generator(rng))]}
+
+    def train(
+        self, state: dict[str, Any], data: Dataset[Problems, Properties, Properties], rng: Rng
+    ) -> tuple[dict[str, Any], Metrics]:
+        """Return the member after so many steps more on the labels of all visited cells."""
+        cells = cells_of(data, rng)
+        schedule = Schedule(self.steps, self.cells, self.rate, self.hyperbolicity, self.mixtures, self.changes)
+        parameters, losses = fit([torch.as_tensor(x) for x in state["parameters"]], cells, schedule, _generator(rng))
+        with torch.no_grad():
+            found = torch.stack(learned(layers_of(parameters), *cells.states.unbind(-1)), dim=-1)
+        rmse = float((found - cells.closing).square().mean().sqrt())
+        return {"parameters": [x.numpy() for x in parameters]}, {"closing_flux_rmse": rmse, "loss": losses}
+
+    def predictor(self, state: dict[str, Any]) -> LearnedClosure:
+        """Return the closure of a member."""
+        return LearnedClosure(layers_of([torch.as_tensor(np.asarray(x)) for x in state["parameters"]]))
+
+
+def cells_of(data: Dataset[Problems, Properties, Properties], rng: Rng) -> Cells:
+    """Return the cells that were labelled, each problem weighted by Exp(1) (Bayesian bootstrap, Rubin 1981).
+
+    Within a problem the cells have equal weight; those at equilibrium, where A and B are exact, none.
+    """
+    moments, closing = data.labels.values["moments"], data.labels.values["closing"]
+    states = np.asarray(invariants(moments.values), dtype=float)
+    away = np.abs(states[:, 0]) + np.abs(states[:, 2]) > NEAREST
+    if not away.any():
+        raise ValueError(
+            "all labelled cells are at equilibrium: there is nothing to learn; label flows that go somewhere"
+        )
+    weights = (rng.exponential(size=len(data)) / np.maximum(moments.counts, 1))[moments.owner]
+    kept = (torch.as_tensor(np.asarray(x)[away]) for x in (states, closing.values, weights))
+    return Cells(*kept)
+
+
+def _generator(rng: Rng) -> torch.Generator:
+    return torch.Generator().manual_seed(int(rng.integers(2**62)))

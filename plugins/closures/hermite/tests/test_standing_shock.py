@@ -1,0 +1,67 @@
+"""Standing shocks: the measure of their errors, and one that a classical theory knows."""
+
+import numpy as np
+import pytest
+import torch
+
+from eltanin_gas.flows.dispersion import growth_rates, hydrodynamic
+from eltanin_gas.flows.march import march
+from eltanin_gas.flows.six_moments import SixMoments
+from eltanin_gas.flows.standing import Profile, beginning, centres, profile, relative_l1, thickness
+from eltanin_gas.monatomic import State, rankine_hugoniot
+from eltanin_hermite.gradient import GradientMoments
+
+
+def grad(s, a, b):
+    return 3 + 6 * s + 0 * a, 1 + s / 2 + 0 * b
+
+
+def shock(mach, width, shift=0.0, count=401):
+    x = np.linspace(-20, 20, count)
+    share = (1 + np.tanh((x - shift) / width)) / 2
+    upstream, downstream = rankine_hugoniot(mach)
+    fields = [a + (b - a) * share for a, b in zip(upstream, downstream, strict=True)]
+    return x, State(*fields, share * (1 - share), 0 * x, -share * (1 - share))
+
+
+def test_a_profile_is_moved_to_its_middle_and_has_no_error_against_itself():
+    x, state = shock(2.0, 3.0, shift=1.7)
+    found = profile(x, state, 2.0)
+    centred = profile(*shock(2.0, 3.0), 2.0)
+    assert np.interp(0.0, found.xi, found.density) == pytest.approx((1 + 16 / 7) / 2)
+    points = Profile(*(column[40:-40] for column in centred))
+    assert max(relative_l1(found, points, 2.0).values()) < 2e-3
+    assert thickness(found, 2.0) == pytest.approx(6.0, rel=1e-3)  # (ρ2 - ρ1) / max d tanh(x/w)/2 = 2 w
+
+
+def test_a_step_errs_by_the_whole_of_what_a_step_errs_by():
+    x, state = shock(2.0, 3.0, count=8001)
+    step = profile(*shock(2.0, 1e-4, count=8001), 2.0)
+    errors = relative_l1(step, profile(x, state, 2.0), 2.0)
+    for name in ("density", "velocity", "temperature"):
+        assert errors[name] == pytest.approx(1.0, abs=0.01)
+
+
+def test_a_shock_begins_between_the_states_of_rankine_and_hugoniot():
+    flow = beginning(SixMoments(grad), 1.3, (-15.0, 15.0), 30)
+    x = centres((-15.0, 15.0), 30)
+    assert float(x[1] - x[0]) == pytest.approx(1.0)
+    u, record = march(SixMoments(grad), flow, lambda rho, t: 1 + 0 * rho, torch.tensor([2.0], dtype=torch.float64))
+    assert record.failed.isnan().all()
+    upstream, downstream = rankine_hugoniot(1.3)
+    state = SixMoments(grad).state(u, torch.ones(1, 30), flow.spacing)
+    for i in range(3):
+        assert float(state[i][0, 0]) == pytest.approx(upstream[i], rel=2e-3)
+        assert float(state[i][0, -1]) == pytest.approx(downstream[i], rel=2e-2)
+
+
+@pytest.mark.parametrize("system", [SixMoments(grad), GradientMoments(grad)])
+def test_long_waves_are_those_of_bgk_and_short_ones_are_not(system):
+    """Exact at k = 0.1: -0.0098692 + 0.1293841 i and -0.0098314; at 0.5: -0.2062236 + 0.6634806 i and -0.1994748.
+
+    A scan of A = 3 + α s, B = 1 + β s finds none nearer than 17 % at k τ = 0.5.
+    """
+    sound, heat = hydrodynamic(growth_rates(system, torch.tensor([0.1, 0.5], dtype=torch.float64)))
+    assert abs(complex(sound[0]) - (-0.0098692399 + 0.1293840942j)) < 0.002 * 0.13
+    assert float(heat[0]) == pytest.approx(-0.0098314279, rel=0.04)
+    assert abs(complex(sound[1]) - (-0.2062235886 + 0.6634806423j)) > 0.1 * 0.69
