@@ -1,6 +1,8 @@
 """What the campaign must know of variational Monte Carlo.
 
-Labels: ``potential`` (n,), hartree. Predictions: ``log_psi`` (n,), log|ψ| up to a constant, and ``sign`` (n,).
+Labels: ``potential`` (n,), hartree; on a lattice also ``connected`` (n, K, sites, 1) and ``elements`` (n, K), the
+configurations that the Hamiltonian leads to and its elements <x|H|x'>. Predictions: ``log_psi`` (n,), log|ψ| up to a
+constant, and ``sign`` (n,).
 """
 
 from __future__ import annotations
@@ -66,8 +68,11 @@ class ManyBody:
         if potential.shape != (len(x),):
             ill = Failure("shape", f"potential energies of shape {potential.shape} are not one for each of {len(x)}")
             return dict.fromkeys(range(len(x)), ill)
-        bad = np.flatnonzero(~np.isfinite(potential))
-        return {int(i): Failure("nonfinite", "the potential energy is not finite") for i in bad}
+        finite = np.isfinite(potential)
+        if (elements := labels.values.get("elements")) is not None:
+            finite &= np.isfinite(elements).all(axis=1)
+        bad = np.flatnonzero(~finite)
+        return {int(i): Failure("nonfinite", "the energy of the Hamiltonian is not finite") for i in bad}
 
     def trial(self, x: Walkers, ask: Callable[[Walkers], Labels[Properties]], rng: Rng) -> str:
         """Return nothing: a potential energy alone can be checked against nothing."""

@@ -5,6 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
+import numpy as np
+
+from eltanin.protocols import Rng
+
 
 @dataclass(frozen=True)
 class Particles:
@@ -33,3 +37,7 @@ class Particles:
     def coordinates(self) -> int:
         """Coordinates of a walker."""
         return self.number * self.dimensions
+
+    def start(self, walkers: int, rng: Rng) -> np.ndarray:
+        """Return where particles begin (walkers, number, dimensions), bohr: round the origin."""
+        return rng.normal(size=(walkers, self.number, self.dimensions))

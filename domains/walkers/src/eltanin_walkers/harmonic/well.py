@@ -3,24 +3,22 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
 
-from eltanin.batch import Properties
-from eltanin.protocols import Labels, Rng, System
+import numpy as np
+
+from eltanin.protocols import System
+from eltanin_walkers.hamiltonian import Hamiltonian
 from eltanin_walkers.harmonic.gaussian import square_radius
 from eltanin_walkers.walkers import Walkers
 
 
 @dataclass(frozen=True)
-class HarmonicWell:
+class HarmonicWell(Hamiltonian):
     """Gives the potential energy V = m w^2 r^2 / 2 of walkers; the ground state has E = N d w / 2.
 
     frequency: w, hartree (hbar = 1).
     """
 
-    domain: ClassVar[str] = "walkers"
-    revision: ClassVar[int] = 1
-    outside: ClassVar[tuple[str, ...]] = ()
     system: System
     frequency: float = 1.0
 
@@ -40,9 +38,11 @@ class HarmonicWell:
                 f"{wanted}: set system.number and system.dimensions to what the walkers have"
             )
 
-    def label(self, x: Walkers, wanted: frozenset[str], rng: Rng) -> Labels[Properties]:
+    def potential(self, positions: np.ndarray) -> np.ndarray:
         """Return the potential energy of each walker, hartree."""
-        del wanted, rng
-        self.check(x)
-        stiffness = self.system.mass * self.frequency**2
-        return Labels(Properties.of(potential=0.5 * stiffness * square_radius(x.positions)), {})
+        self.check(Walkers(positions))
+        return 0.5 * self.system.mass * self.frequency**2 * square_radius(positions)
+
+    def exact_energy(self) -> float:
+        """Return the energy of the ground state of bosons, hartree."""
+        return 0.5 * self.system.coordinates * self.frequency

@@ -1,0 +1,1 @@
+"""What walks: the components of the group `system`."""

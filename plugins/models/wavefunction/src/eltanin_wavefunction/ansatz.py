@@ -1,0 +1,24 @@
+"""What fills the slot `model/ansatz`: a form of wave function."""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from torch import Tensor
+
+from eltanin.protocols import Rng
+from eltanin_walkers.laplacian import Value
+
+Parameters = dict[str, Tensor]
+
+
+class Ansatz(Protocol):
+    """A form of wave function, in float64."""
+
+    def begin(self, rng: Rng) -> Parameters:
+        """Return parameters to begin with."""
+        ...
+
+    def log_psi(self, parameters: Parameters, x: Value) -> tuple[Tensor, Value]:
+        """Return sign (n,) and log|ψ| (n,) at positions (n, particles, dimensions), plain or carried."""
+        ...

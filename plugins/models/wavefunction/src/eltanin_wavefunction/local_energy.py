@@ -1,0 +1,74 @@
+"""Local energies H ψ / ψ, and the scores d log ψ / dθ, of walkers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import torch
+from torch import Tensor
+from torch.func import grad, vmap
+
+from eltanin_walkers.laplacian import Derivatives, Value, derivatives
+from eltanin_wavefunction.ansatz import Ansatz, Parameters
+
+CONNECTED = 16384  # configurations that are looked at together
+
+
+def kinetic(found: Derivatives, mass: float) -> Tensor:
+    """Return -(∇² log|ψ| + |∇ log|ψ||²) / 2m (n,), which is -∇²ψ / 2mψ, in atomic units."""
+    return -(found.laplacian + (found.gradient**2).sum((1, 2))) / (2 * mass)
+
+
+def hopping(log_psi: Callable[[Value], tuple[Tensor, Value]], x: Tensor, connected: Tensor, elements: Tensor) -> Tensor:
+    """Return Σ_x' <x|H|x'> ψ(x') / ψ(x) (n,); connected: (n, K, sites, 1), elements: (n, K)."""
+    sign, log = _evaluated(log_psi, x)
+    signs, logs = _evaluated(log_psi, connected.flatten(0, 1))
+    ratio = signs.reshape(elements.shape) * sign[:, None] * torch.exp(logs.reshape(elements.shape) - log[:, None])
+    return (elements * ratio).sum(1)
+
+
+def _evaluated(log_psi: Callable[[Value], tuple[Tensor, Value]], x: Tensor) -> tuple[Tensor, Tensor]:
+    with torch.no_grad():
+        parts = [log_psi(some) for some in x.split(CONNECTED)]
+    return torch.cat([sign for sign, _ in parts]), torch.cat([torch.as_tensor(log) for _, log in parts])
+
+
+def local_energy(
+    log_psi: Callable[[Value], tuple[Tensor, Value]],
+    x: Tensor,
+    labels: Mapping[str, Tensor],
+    mass: float | None,
+    chunk: int,
+) -> Tensor:
+    """Return H ψ / ψ (n,): the potential, kinetic energy where there is a mass, and hopping on a lattice."""
+    energy = labels["potential"]
+    if mass is not None:
+        energy = energy + kinetic(derivatives(log_psi, x, chunk), mass)
+    if "connected" in labels:
+        energy = energy + hopping(log_psi, x, labels["connected"], labels["elements"])
+    return energy
+
+
+def scores(ansatz: Ansatz, parameters: Parameters, x: Tensor, chunk: int) -> Tensor:
+    """Return d log|ψ(x_i)| / dθ_k (n, P), the parameters in the order of their names."""
+
+    def alone(p: Parameters, r: Tensor) -> Tensor:
+        log = ansatz.log_psi(p, r[None])[1]
+        assert isinstance(log, Tensor)
+        return log[0]
+
+    each = vmap(grad(alone), in_dims=(None, 0))
+    rows: list[Tensor] = []
+    for some in x.split(chunk):
+        found = each(parameters, some)
+        rows.append(torch.cat([found[name].reshape(len(some), -1) for name in sorted(found)], dim=1))
+    return torch.cat(rows)
+
+
+def moved(parameters: Parameters, step: Tensor) -> Parameters:
+    """Return parameters after a step (P,), in the order of their names."""
+    names = sorted(parameters)
+    parts = step.split([parameters[name].numel() for name in names])
+    return {
+        name: parameters[name] + part.reshape(parameters[name].shape) for name, part in zip(names, parts, strict=True)
+    }
