@@ -60,13 +60,13 @@ class Mirror:
 
 
 def relaxed(atoms: Atoms, calculator: Calculator, symmetric: bool) -> Atoms:
-    """Return the structure at its minimum, forces below 0.01 eV/Å, with the mirror kept or not."""
+    """Return the structure at its minimum, forces below 0.02 eV/Å, with the mirror kept or not."""
     atoms = atoms.copy()
     atoms.calc = calculator
     if symmetric:
         atoms.set_constraint(Mirror(atoms))
         atoms.set_positions(atoms.positions)
-    if not BFGS(atoms, logfile=None).run(fmax=0.01, steps=100):
+    if not BFGS(atoms, logfile=None).run(fmax=0.02, steps=100):
         raise SystemExit("a structure did not relax within 100 steps")
     atoms.set_constraint()
     atoms.calc = None

@@ -106,4 +106,6 @@ def test_the_wheel_ships_presets_and_crystals(tmp_path):
     with zipfile.ZipFile(tmp_path / made.stdout.split()[-1]) as wheel:
         names = set(wheel.namelist())
     assert {f"eltanin_presets/experiment/{name}.yaml" for name in PRESETS} <= names
-    assert "eltanin_presets/copper.cif" in names
+    assert {
+        f"eltanin_presets/{name}" for name in ("copper.cif", "malonaldehyde.xyz", "water_molecules/pool.extxyz")
+    } <= names

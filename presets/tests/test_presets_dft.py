@@ -78,7 +78,7 @@ def test_water_converges_and_vibrates_as_first_principles_have_it(tmp_path):
 @pytest.mark.timeout(7200)
 def test_the_proton_of_malonaldehyde_moves_as_first_principles_have_it(tmp_path):
     folder, summary = ran(tmp_path, "experiment=malonaldehyde_dft")
-    assert summary["labelled"] <= 180
+    assert summary["labelled"] <= 240
     measured("proton_transfer.py", folder, 0.02)
 
 
@@ -86,7 +86,7 @@ def test_the_proton_of_malonaldehyde_moves_as_first_principles_have_it(tmp_path)
 def test_molecules_of_a_tensor_compose_and_begin(compose, quantity):
     campaign = compose("water_dipole_dft", f"domain.quantity={quantity}")
     x, _ = campaign.explorer.explore([], campaign.explorer.init(stream(0)), None, stream(1))
-    assert len(x) == 30
+    assert len(x) == 12
     assert not campaign.domain.flaws(x)
     campaign.labeler.check(x)
     campaign.model.check(x)

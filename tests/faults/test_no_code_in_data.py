@@ -78,7 +78,7 @@ def test_no_source_can_run_what_it_reads(path):
 
 def test_nothing_that_is_shipped_is_a_pickle():
     kinds = {path.suffix for source in SOURCES for path in source.parent.iterdir() if path.is_file()}
-    assert kinds <= {".py", ".typed", ".yaml", ".html", ".csv", ".json", ".toml", ".cif", ""}
+    assert kinds <= {".py", ".typed", ".yaml", ".html", ".csv", ".json", ".toml", ".cif", ".xyz", ".txt", ""}
 
 
 def test_there_are_sources_to_look_at():

@@ -117,7 +117,9 @@ def product(size):
 
 
 def threads():
-    return {pool["num_threads"] for pool in threadpool_info()}, os.environ["OMP_NUM_THREADS"]
+    # Of NumPy alone: another library that a process has loaded may take fewer than it is allowed.
+    mine = [pool for pool in threadpool_info() if "numpy" in pool["filepath"]]
+    return {pool["num_threads"] for pool in mine}, os.environ["OMP_NUM_THREADS"]
 
 
 def torch_threads():

@@ -56,8 +56,10 @@ class RoundLog:
 
     def campaign_finished(self, summary: Mapping[str, Any]) -> None:
         """Say how it ended."""
-        for name, told in closing(summary, self.folder):
-            self.write(f"{name + ':':14}{told}")
+        lines = closing(summary, self.folder)
+        width = max(len(name) for name, _ in lines) + 2
+        for name, told in lines:
+            self.write(f"{name + ':':{width}}{told}")
 
 
 def line_of(record: Mapping[str, Any]) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -18,6 +19,8 @@ class HarmonicWell(Hamiltonian):
 
     frequency: w, hartree (hbar = 1).
     """
+
+    domain: ClassVar[str] = "walkers"
 
     system: System
     frequency: float = 1.0

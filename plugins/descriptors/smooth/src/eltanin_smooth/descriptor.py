@@ -23,7 +23,7 @@ from eltanin_smooth.switch import Rows, environment_rows
 from eltanin_smooth.vacancies import Vacancies
 
 MARGIN = 1.25  # how much further than the data the table reaches
-SHORTEST = 1.0  # the least reach of a table, in spreads of R_0
+SHORTEST = 1.0  # the least reach of a table, in standard deviations
 
 
 @dataclass(frozen=True)

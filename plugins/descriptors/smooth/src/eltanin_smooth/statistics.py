@@ -1,8 +1,8 @@
-"""What normalises the environment matrix: averages, spreads about them, and a number of neighbours.
+"""What normalises the environment matrix: averages, standard deviations, and a number of neighbours.
 
-The average is zero unless asked for: then R = 0 stays 0, and an empty place is nothing at all. The spread is
-then about zero, too. About the mean it would be tiny where all neighbours are alike, as in a molecule, and
-its R_0 of twenty spreads would leave the nets no slope to begin with.
+The average is zero unless asked for: then R = 0 stays 0, and an empty place is nothing at all. But where
+all neighbours are alike, as in a molecule, the mean of R_0 may then be twenty deviations away from zero,
+and the nets that read it have no slope there to begin with; so it is kept within a few.
 """
 
 from __future__ import annotations
@@ -17,7 +17,8 @@ from torch import Tensor
 from eltanin_atoms.graphs import Graph, Part
 from eltanin_atoms.nets import Tensors
 
-SMALLEST = 1e-2  # the least spread
+SMALLEST = 1e-2  # the least standard deviation
+FURTHEST = 2.0  # of the mean of R_0 from zero, where no average is taken off
 UNKNOWN = 0.1  # of a species that the data do not have
 
 
@@ -72,17 +73,17 @@ def crowds(part: Part, species: int) -> Float[Tensor, "atoms species"]:
 
 
 def normalisation(seen: Sums, neighbours: Float[Tensor, " 1"], average: bool) -> Tensors:
-    """Return the average of R_0 or zero, and the spreads of R_0 and of R_1, R_2, R_3 pooled.
+    """Return the average of R_0 or zero, and the standard deviations of R_0 and of R_1, R_2, R_3 pooled.
 
-    These are standard deviations with an average, root mean squares without. All places count, filled or not;
-    neighbours: places that an atom has.
+    All places count, filled or not; neighbours: places that an atom has.
     """
     mean = seen.moments / (seen.atoms * neighbours).clamp(min=1)
     known = seen.atoms > 0
-    off = mean if average else torch.zeros_like(mean)
-    radial, angular = ((mean[k + 1] - off[k] ** 2).clamp(min=0).sqrt().clamp(min=SMALLEST) for k in (0, 2))
+    radial, angular = ((mean[k + 1] - mean[k] ** 2).clamp(min=0).sqrt().clamp(min=SMALLEST) for k in (0, 2))
+    if not average:
+        radial = torch.maximum(radial, mean[0] / FURTHEST)
     return {
-        "average": off[0],
+        "average": mean[0] if average else torch.zeros_like(mean[0]),
         "radial": torch.where(known, radial, UNKNOWN),
         "angular": torch.where(known, angular, UNKNOWN),
     }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 
@@ -25,6 +26,8 @@ def coulomb(electrons: np.ndarray, charges: np.ndarray, nuclei: np.ndarray) -> n
 @dataclass(frozen=True)
 class Coulomb(Hamiltonian):
     """Gives the Coulomb energy of the electrons and nuclei of a molecule, in hartree."""
+
+    domain: ClassVar[str] = "walkers"
 
     system: System
 

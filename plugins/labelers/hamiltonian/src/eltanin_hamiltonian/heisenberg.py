@@ -40,6 +40,8 @@ class Heisenberg(Hamiltonian):
     """
 
     energy_unit: ClassVar[str] = "J"
+    domain: ClassVar[str] = "walkers"
+
     system: System
     coupling: float = 1.0
     turned: bool = True

@@ -27,6 +27,8 @@ class TransverseFieldIsing(Hamiltonian):
     """
 
     energy_unit: ClassVar[str] = "J"
+    domain: ClassVar[str] = "walkers"
+
     system: System
     coupling: float = 1.0
     field: float = 1.0

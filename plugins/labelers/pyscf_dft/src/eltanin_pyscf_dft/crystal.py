@@ -15,6 +15,7 @@ from eltanin_atoms.labelling import Evident, label_each
 from eltanin_atoms.structures import Structures
 from eltanin_pyscf_dft import crystal_derivatives as derivatives
 from eltanin_pyscf_dft.cells import cell_of, electrons_of, not_a_crystal, symbols_of
+from eltanin_pyscf_dft.crystal_atoms import atomic_energies
 from eltanin_pyscf_dft.crystal_estimate import gigabytes, lacking
 from eltanin_pyscf_dft.crystal_level import CrystalLevel, weighed
 from eltanin_pyscf_dft.kpoints import divisions, mesh_of
@@ -41,6 +42,7 @@ class PyscfCrystal(CrystalLevel):
     conv_tol: of the energy of a cell, hartree; that of the orbitals' gradient is its root.
     max_cycle: iterations of each remedy.  ladder: remedies in order: diis, damping, level_shift.
     memory: of one label, GB; a structure that needs more is refused.
+    atomic_energies: the evidence tells the energies of the isolated atoms.
     """
 
     domain: ClassVar[str] = "atoms"
@@ -48,6 +50,7 @@ class PyscfCrystal(CrystalLevel):
     outside: ClassVar[tuple[str, ...]] = ("pyscf",)
 
     memory: float = field(default=4.0, metadata={"method": False})
+    atomic_energies: bool = field(default=True, metadata={"method": False})
 
     def __post_init__(self) -> None:
         """Check the settings, importing PySCF but calculating nothing."""
@@ -97,7 +100,14 @@ class PyscfCrystal(CrystalLevel):
             cell = cell_of(one, self.basis, self.pseudopotential, self.cutoff, log)
             counts = divisions(np.asarray(one.cell[0]), self.kpoint_spacing)
             solved = solve(self, cell, counts, wanted, memory)
-            return solved._replace(output=last(log)) if isinstance(solved, Failure) else solved
+            if isinstance(solved, Failure):
+                return solved._replace(output=last(log))
+            return self._with_atoms(solved, one)
+
+    def _with_atoms(self, solved: Evident, one: Structures) -> Evident:
+        if not self.atomic_energies:
+            return solved
+        return Evident(solved.answer, {**solved.evidence, "atoms": atomic_energies(self, symbols_of(one))})
 
 
 def solve(

@@ -27,8 +27,6 @@ class Optimizer(Protocol):
 
 @dataclass(frozen=True)
 class _Rate:
-    domain: ClassVar[str] = "walkers"
-    revision: ClassVar[int] = 1
     rate: float = 0.05
     decay: float = 1e4
 
@@ -55,6 +53,8 @@ class Spring(_Rate):
     longest: the norm of a step at most.
     """
 
+    domain: ClassVar[str] = "walkers"
+    revision: ClassVar[int] = 1
     damping: float = 1e-3
     momentum: float = 0.95
     longest: float = 0.1
@@ -90,6 +90,8 @@ class StochasticReconfiguration(_Rate):
     longest: the norm of a step at most.
     """
 
+    domain: ClassVar[str] = "walkers"
+    revision: ClassVar[int] = 1
     damping: float = 1e-3
     longest: float = 0.5
 
@@ -115,6 +117,8 @@ class Adam(_Rate):
     decay: steps after which the rate is half of that.
     """
 
+    domain: ClassVar[str] = "walkers"
+    revision: ClassVar[int] = 1
     rate: float = 3e-3
     first: ClassVar[float] = 0.9
     second: ClassVar[float] = 0.999
