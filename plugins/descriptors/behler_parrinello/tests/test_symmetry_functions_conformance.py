@@ -6,12 +6,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from ase import Atoms
-from ase.build import bulk
 
-from eltanin.batch import Properties
-from eltanin.protocols import Dataset
 from eltanin_atoms.conformance.potentials import PotentialConformance
+from eltanin_atoms.conformance.samples import copper, untrained
 from eltanin_atoms.structures import Structures
 from eltanin_behler_parrinello import BehlerParrinello
 from eltanin_neural_potential import NeuralPotential
@@ -19,40 +16,12 @@ from eltanin_neural_potential import NeuralPotential
 DESCRIPTOR = BehlerParrinello(cutoff=5.0, angular_cutoff=4.0, radial=5, zetas=[1.0, 3.0], etas=[0.05])
 
 
-def copper() -> Structures:
-    solid, small = bulk("Cu", cubic=True).repeat((2, 1, 1)), bulk("Cu", "hcp", a=2.6, c=4.1)
-    rng = np.random.default_rng(0)
-    slab = Atoms("Cu6", positions=rng.uniform(0, 5, (6, 3)), cell=[5, 6, 0], pbc=[True, True, False])
-    return rattled([solid, small, slab, Atoms("Cu5", positions=rng.uniform(0, 4, (5, 3)))])
-
-
-def salt() -> Structures:
-    rock, caesium = bulk("NaCl", "rocksalt", a=5.64, cubic=True), bulk("NaCl", "cesiumchloride", a=3.5)
-    positions = [[0, 0, 0], [2.5, 0.3, 0.1], [0.4, 2.6, 2.2]]
-    chain = Atoms("NaClNa", positions=positions, cell=[7, 0, 0], pbc=[True, False, False])
-    return rattled([rock, caesium, chain, Atoms("Cl2Na2", positions=np.eye(4, 3) * 2.6)])
-
-
-def rattled(frames: list[Atoms]) -> Structures:
-    for k, atoms in enumerate(frames):
-        atoms.rattle(0.08, seed=k)
-    return Structures.from_ase(frames)
-
-
 def potential(descriptor: BehlerParrinello, x: Structures):
-    n, energies = len(x), np.linspace(-3.0, -1.0, len(x)) * x.counts
-    none = np.zeros(n, int)
-    data = Dataset(x, Properties.of(energy=energies), none, none, np.zeros(n), Properties.none(n))
-    model = NeuralPotential(descriptor=descriptor, neurons=[10, 10], device="cpu")
-    return model.predictor(model.init(data, np.random.default_rng(7)))
+    return untrained(NeuralPotential(descriptor=descriptor, neurons=[10, 10], device="cpu"), x)
 
 
 class TestSymmetryFunctions(PotentialConformance):
     cutoff = DESCRIPTOR.cutoff
-
-    @pytest.fixture(params=[copper, salt], ids=["one-species", "two-species"])
-    def structures(self, request):
-        return request.param()
 
     @pytest.fixture(params=[4.0, 5.0], ids=["near-angles", "one-cutoff"])
     def angular_cutoff(self, request):

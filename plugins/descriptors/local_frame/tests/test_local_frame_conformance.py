@@ -13,9 +13,8 @@ import pytest
 from ase import Atoms
 from ase.build import bulk
 
-from eltanin.batch import Properties
-from eltanin.protocols import Dataset
 from eltanin_atoms.conformance.potentials import PotentialConformance, close, cluster, energies
+from eltanin_atoms.conformance.samples import rattled, untrained
 from eltanin_atoms.structures import Structures
 from eltanin_local_frame import LocalFrame
 from eltanin_neural_potential import NeuralPotential
@@ -38,18 +37,8 @@ def salt() -> Structures:
     return rattled([bulk("NaCl", "rocksalt", a=5.64, cubic=True), chain, free])
 
 
-def rattled(frames: list[Atoms]) -> Structures:
-    for k, atoms in enumerate(frames):
-        atoms.rattle(0.08, seed=k)
-    return Structures.from_ase(frames)
-
-
 def potential(descriptor: LocalFrame, x: Structures):
-    n, none = len(x), np.zeros(len(x), int)
-    y = Properties.of(energy=np.linspace(-3.0, -1.0, n) * x.counts)
-    model = NeuralPotential(descriptor=descriptor, neurons=[10, 10], device="cpu")
-    data = Dataset(x, y, none, none, np.zeros(n), Properties.none(n))
-    return model.predictor(model.init(data, np.random.default_rng(7)))
+    return untrained(NeuralPotential(descriptor=descriptor, neurons=[10, 10], device="cpu"), x)
 
 
 def turned(x: Structures, seed: int) -> tuple[Structures, np.ndarray]:

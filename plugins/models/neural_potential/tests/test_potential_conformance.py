@@ -8,47 +8,15 @@ from ase import Atoms
 from ase.build import bulk
 
 from eltanin.batch import Properties
-from eltanin.protocols import Dataset
 from eltanin_atoms.conformance.potentials import PotentialConformance
+from eltanin_atoms.conformance.samples import copper, rattled, untrained
 from eltanin_atoms.structures import Structures
 from eltanin_neural_potential import NeuralPotential
 from eltanin_smooth import Smooth
 
 
-def copper() -> Structures:
-    solid, small = bulk("Cu", cubic=True).repeat((2, 1, 1)), bulk("Cu", "hcp", a=2.6, c=4.1)
-    slab = Atoms(
-        "Cu6", positions=np.random.default_rng(0).uniform(0, 5, (6, 3)), cell=[5, 6, 0], pbc=[True, True, False]
-    )
-    return rattled([solid, small, slab, Atoms("Cu5", positions=np.random.default_rng(1).uniform(0, 4, (5, 3)))])
-
-
-def salt() -> Structures:
-    rock, caesium = bulk("NaCl", "rocksalt", a=5.64, cubic=True), bulk("NaCl", "cesiumchloride", a=3.5)
-    chain = Atoms(
-        "NaClNa", positions=[[0, 0, 0], [2.5, 0.3, 0.1], [0.4, 2.6, 2.2]], cell=[7, 0, 0], pbc=[True, False, False]
-    )
-    return rattled([rock, caesium, chain, Atoms("Cl2Na2", positions=np.eye(4, 3) * 2.6)])
-
-
-def rattled(frames: list[Atoms]) -> Structures:
-    for k, atoms in enumerate(frames):
-        atoms.rattle(0.08, seed=k)
-    return Structures.from_ase(frames)
-
-
-def unlabelled(x: Structures) -> Dataset:
-    n = len(x)
-    y = Properties.of(energy=np.linspace(-3.0, -1.0, n) * x.counts)
-    return Dataset(x, y, np.zeros(n, int), np.zeros(n, int), np.zeros(n), Properties.none(n))
-
-
 class TestSmoothPotential(PotentialConformance):
     cutoff = 5.0
-
-    @pytest.fixture(params=[copper, salt], ids=["one-species", "two-species"])
-    def structures(self, request):
-        return request.param()
 
     @pytest.fixture(params=[True, False], ids=["one-sided", "pairwise"])
     def one_sided(self, request):
@@ -66,12 +34,12 @@ class TestSmoothPotential(PotentialConformance):
             intervals=request.param,
         )
         model = NeuralPotential(descriptor=descriptor, neurons=[10, 10], device="cpu")
-        return model.predictor(model.init(unlabelled(structures), np.random.default_rng(7)))
+        return untrained(model, structures)
 
 
 def test_what_flew_apart_or_collapsed_has_no_energy_and_leaves_the_rest_alone():
     model = NeuralPotential(descriptor=Smooth(cutoff=5.0, neurons=[6], axis=4), neurons=[8], device="cpu")
-    potential = model.predictor(model.init(unlabelled(copper()), np.random.default_rng(7)))
+    potential = untrained(model, copper())
     good, far, dense = (bulk("Cu", cubic=True) for _ in range(3))
     far.positions[2] = [0.0, 1e15, 0.0]
     dense.set_cell(dense.cell.array * 1e-3, scale_atoms=True)
@@ -89,7 +57,7 @@ def test_what_flew_apart_or_collapsed_has_no_energy_and_leaves_the_rest_alone():
 def test_batches_of_many_atoms_are_cut_into_parts():
     model = NeuralPotential(descriptor=Smooth(cutoff=3.0, neurons=[4], axis=2), neurons=[8], device="cpu")
     frames = rattled([bulk("Cu", cubic=True).repeat(4 + k % 3) for k in range(24)])
-    potential = model.predictor(model.init(unlabelled(frames[:2]), np.random.default_rng(7)))
+    potential = untrained(model, frames[:2])
     together = potential.predict(frames)
     alone = Properties.concatenate([potential.predict(frames[[k]]) for k in range(len(frames))])
     assert frames.counts.sum() > 8192

@@ -9,6 +9,7 @@ from ase.build import bulk
 
 from eltanin.batch import Properties
 from eltanin.protocols import Dataset
+from eltanin_atoms.conformance.samples import rattled
 from eltanin_atoms.conformance.tensors import TensorConformance
 from eltanin_atoms.domain import Atoms as Domain
 from eltanin_atoms.structures import Structures
@@ -24,10 +25,7 @@ def water() -> Structures:
     rock = bulk("OH", "rocksalt", a=4.2, cubic=True)
     slab = Atoms("O2H4", positions=rng.uniform(0, 4, (6, 3)), cell=[4, 5, 0], pbc=[True, True, False])
     loose = Atoms("H4O", positions=rng.uniform(0, 4, (5, 3)))
-    frames = [pair, rock, slab, loose]
-    for k, atoms in enumerate(frames):
-        atoms.rattle(0.15, seed=k)
-    return Structures.from_ase(frames)
+    return rattled([pair, rock, slab, loose], 0.15)
 
 
 class Tensors(TensorConformance):

@@ -7,15 +7,12 @@ does the rest:
         cutoff = 6.0
 
         @pytest.fixture
-        def predictor(self):
-            return model.predictor(state)
+        def predictor(self, structures):
+            return untrained(NeuralPotential(descriptor=Mine(cutoff=6.0)), structures)
 
-        @pytest.fixture
-        def structures(self):
-            return Structures.from_ase([...])
-
-Structures should be off their equilibrium and of several sizes, periodic or not. A capability that a
-potential lacks is switched off by its flag; what fails by nature is then said, not hidden.
+Copper and salt are tried where there is no fixture `structures` of your own. Structures should be off their
+equilibrium and of several sizes, periodic or not. A capability that a potential lacks is switched off by its
+flag; what fails by nature is then said, not hidden.
 """
 
 from __future__ import annotations
@@ -29,6 +26,7 @@ from ase import Atoms
 
 from eltanin.batch import Properties, Ragged
 from eltanin_atoms.conformance.labelers import STENCIL, WEIGHTS, moved, rotation, single, strained
+from eltanin_atoms.conformance.samples import copper, salt
 from eltanin_atoms.structures import Structures
 
 
@@ -83,10 +81,10 @@ class PotentialConformance:
         """Return what is tested."""
         raise NotImplementedError
 
-    @pytest.fixture
-    def structures(self) -> Structures:
+    @pytest.fixture(params=[copper, salt], ids=["one-species", "two-species"])
+    def structures(self, request: pytest.FixtureRequest) -> Structures:
         """Return structures to test it with."""
-        raise NotImplementedError
+        return request.param()
 
     def test_predictions_do_not_depend_on_the_batch(self, predictor: Any, structures: Structures) -> None:
         """What is predicted for a structure does not depend on what else was asked."""
