@@ -9,6 +9,7 @@ of one shape is the same dict with one more axis in front.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -16,6 +17,20 @@ import torch
 from torch import Tensor
 
 Tensors = dict[str, Tensor]
+
+
+@dataclass(frozen=True)
+class Parameters:
+    """What is learned: of the descriptor, and a fitting net for each species of centre."""
+
+    descriptor: Tensors
+    fitting: Sequence[Tensors]
+    layers: int
+
+    @property
+    def tensors(self) -> list[Tensor]:
+        """All of them, in a fixed order."""
+        return [*self.descriptor.values(), *(t for net in self.fitting for t in net.values())]
 
 
 def initial_net(widths: Sequence[int], timestep: bool, rng: np.random.Generator) -> Tensors:

@@ -7,8 +7,6 @@ Energies in eV, forces in eV/Å, virials in eV.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import torch
@@ -16,22 +14,8 @@ from torch import Tensor
 
 from eltanin_atoms.descriptors import Environment, Frozen
 from eltanin_atoms.graphs import Graph
-from eltanin_atoms.nets import Tensors
+from eltanin_atoms.nets import Parameters
 from eltanin_neural_potential.fitting import fit
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """What is learned: of the descriptor, and a fitting net for each species of centre."""
-
-    descriptor: Tensors
-    fitting: Sequence[Tensors]
-    layers: int
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        """All of them, in a fixed order."""
-        return [*self.descriptor.values(), *(t for net in self.fitting for t in net.values())]
 
 
 class Answer(NamedTuple):

@@ -1,6 +1,7 @@
 """The loss, and how its weights go with the learning rate.
 
-L = p_e ΔE² / N + p_f Σ|ΔF|² / 3N + p_v ΣΔΞ² / 9N,  mean over the structures that have the label
+L = p_e c ΔE² / N + p_f Σ|ΔF|² / 3N + p_v ΣΔΞ² / 9N,  mean over the structures that have the label
+c = (1/σ²) / <1/σ²> where energies have standard errors σ, and 1 elsewhere
 p(t) = p_1 + (p_0 - p_1) lr(t) / lr_0
 """
 
@@ -13,7 +14,9 @@ import numpy as np
 import torch
 from torch import Tensor
 
-FORCES = 1
+from eltanin.batch import Properties, to_numpy
+
+ENERGY, FORCES = 0, 1
 Three = tuple[Tensor, Tensor, Tensor]  # of energies, forces, virials
 
 
@@ -22,12 +25,13 @@ class Labels(NamedTuple):
 
     values: energies without the bias, (structures,) eV; forces, (atoms, 3) eV/Å; virials,
     (structures, 3, 3) eV.  weights: 1/N (structures,), 1/3N (atoms, 1), 1/9N (structures, 1, 1).
-    known: structures that have each.
+    known: structures that have each.  certainty: c of each energy, (structures,).
     """
 
     values: Three
     weights: Three
     known: tuple[int, int, int]
+    certainty: Tensor
 
     def to(self, dtype: torch.dtype, device: torch.device) -> Labels:
         """Move to a device; all but energies are rounded to the precision of the nets."""
@@ -36,18 +40,19 @@ class Labels(NamedTuple):
             energy, forces, virial = columns
             return energy.to(device), forces.to(device, dtype), virial.to(device, dtype)
 
-        return Labels(moved(self.values), moved(self.weights), self.known)
+        return Labels(moved(self.values), moved(self.weights), self.known, self.certainty.to(device))
 
     @classmethod
     def joined(cls, parts: Sequence[Labels]) -> Labels:
         """Join the labels of several batches."""
         if len(parts) == 1:
             return parts[0]
-        values, weights, known = (list(zip(*column, strict=True)) for column in zip(*parts, strict=True))
+        *three, certainty = zip(*parts, strict=True)
+        values, weights, known = (list(zip(*column, strict=True)) for column in three)
         e, f, v = map(torch.cat, values)
         per_e, per_f, per_v = map(torch.cat, weights)
         n_e, n_f, n_v = map(sum, known)
-        return cls((e, f, v), (per_e, per_f, per_v), (n_e, n_f, n_v))
+        return cls((e, f, v), (per_e, per_f, per_v), (n_e, n_f, n_v), torch.cat(certainty))
 
 
 class Errors(NamedTuple):
@@ -63,6 +68,18 @@ class Errors(NamedTuple):
     known: np.ndarray
 
 
+def certainties(y: Properties) -> np.ndarray:
+    """Return (1/σ²) / <1/σ²> of the energies, (n,); one without σ is as certain as the most certain other."""
+    known = y.has("energy")
+    errors = to_numpy(y.sigma["energy"]) if "energy" in y.sigma else np.full(len(known), np.nan)
+    noisy = known & np.isfinite(errors) & (errors > 0)
+    if not noisy.any():
+        return np.ones(len(known))
+    inverse = np.full(len(known), errors[noisy].min()) ** -2.0
+    inverse[noisy] = errors[noisy] ** -2.0
+    return inverse / inverse[known].mean()
+
+
 def prefactor(span: tuple[float, float], fraction: float) -> float:
     """Return p(t) between p_0 and p_1; off unless both are given. fraction: lr(t) / lr_0."""
     first, last = span
@@ -76,7 +93,8 @@ def errors(predicted: Sequence[Tensor], labels: Labels, prefactors: Sequence[flo
     for k, (values, label, weight, known, factor) in enumerate(columns):
         off = values.detach() - label
         weighted = weight * off
-        slopes.append(weighted * (2 * factor / max(1, known)))
+        certain = labels.certainty if k == ENERGY else 1.0
+        slopes.append(certain * weighted * (2 * factor / max(1, known)))
         # What is squared is an energy or a virial per atom, but a force as it is.
         square = weighted * off if k == FORCES else weighted * weighted
         squares.append(square.sum(dtype=torch.float64))

@@ -15,10 +15,10 @@ from eltanin_atoms.descriptors import Descriptor, Environment, Freezable, Frozen
 from eltanin_atoms.evaluating import evaluated
 from eltanin_atoms.graphs import Graph, neighbour_graph
 from eltanin_atoms.neighbours import Following
-from eltanin_atoms.nets import Tensors
+from eltanin_atoms.nets import Parameters, Tensors
 from eltanin_atoms.repulsions import Repulsion
 from eltanin_atoms.structures import Structures
-from eltanin_neural_potential.energy import Answer, Parameters, answer, answer_in_parts
+from eltanin_neural_potential.energy import Answer, answer, answer_in_parts
 
 # Atoms evaluated together: fewer, and products of matrices take longer; more, and a cache does not hold them.
 PART, PART_CUDA = 512, 16384

@@ -7,8 +7,8 @@ import torch
 from eltanin.batch import to_numpy
 from eltanin_atoms.descriptors import Descriptor
 from eltanin_atoms.learning.arrays import State, tensors, where
+from eltanin_atoms.nets import Parameters
 from eltanin_atoms.repulsions import Repulsion
-from eltanin_neural_potential.energy import Parameters
 from eltanin_neural_potential.potential import Potential
 
 

@@ -10,7 +10,8 @@ from torch import Tensor
 
 from eltanin_atoms.learning.batches import SAMPLE, sampled
 from eltanin_atoms.learning.descent import Schedule, descend
-from eltanin_neural_potential.energy import Parameters, answer
+from eltanin_atoms.nets import Parameters
+from eltanin_neural_potential.energy import answer
 from eltanin_neural_potential.frames import Frame
 from eltanin_neural_potential.loss import Errors, errors, prefactor, rmse
 from eltanin_neural_potential.potential import Potential

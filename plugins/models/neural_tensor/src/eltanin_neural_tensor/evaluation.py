@@ -2,31 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import torch
 from jaxtyping import Float
 from torch import Tensor
 
 from eltanin_atoms.descriptors import VectorEnvironment
 from eltanin_atoms.graphs import Graph
-from eltanin_atoms.nets import Tensors, residual_net
+from eltanin_atoms.nets import Parameters, Tensors, residual_net
 from eltanin_neural_tensor.tensors import Kind
-
-
-@dataclass(frozen=True)
-class Parameters:
-    """What is learned: of the descriptor, and a fitting net for each species of centre."""
-
-    descriptor: Tensors
-    fitting: Sequence[Tensors]
-    layers: int
-
-    @property
-    def tensors(self) -> list[Tensor]:
-        """All of them, in a fixed order."""
-        return [*self.descriptor.values(), *(t for net in self.fitting for t in net.values())]
 
 
 def totals(kind: Kind, parameters: Parameters, scale: Tensors, graph: Graph, environment: VectorEnvironment) -> Tensor:

@@ -14,9 +14,9 @@ from eltanin_atoms.descriptors import VectorDescriptor, VectorEnvironment
 from eltanin_atoms.evaluating import parts
 from eltanin_atoms.graphs import Graph, neighbour_graph
 from eltanin_atoms.learning.arrays import State, tensors, where
-from eltanin_atoms.nets import Tensors
+from eltanin_atoms.nets import Parameters, Tensors
 from eltanin_atoms.structures import Structures
-from eltanin_neural_tensor.evaluation import Parameters, totals
+from eltanin_neural_tensor.evaluation import totals
 from eltanin_neural_tensor.tensors import KINDS, Kind, isotropic
 
 
