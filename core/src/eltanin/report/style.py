@@ -42,7 +42,7 @@ FONTS = ("Source Sans 3", "Inter", "Helvetica Neue", "Helvetica", "Arial", "Libe
 def styled() -> AbstractContextManager[None]:
     """Return the context in which drawings are made and saved; it leaves no trace behind."""
     return mpl.rc_context({
-        "font.family": family(), "font.size": 9.5, "text.color": INK,
+        "font.family": families(), "font.size": 9.5, "text.color": INK,
         "axes.edgecolor": FAINT, "axes.labelcolor": INK, "axes.linewidth": 0.8, "axes.titlesize": 10,
         "axes.titleweight": "bold", "axes.titlelocation": "left", "axes.spines.top": False,
         "axes.spines.right": False, "axes.grid": True, "axes.axisbelow": True, "axes.unicode_minus": True,
@@ -54,10 +54,10 @@ def styled() -> AbstractContextManager[None]:
 
 
 @cache
-def family() -> str:
-    """Return the first font of the page's own that is installed."""
+def families() -> list[str]:
+    """Return the first font of the page's own that is installed, and one that has every sign it may lack."""
     there = set(font_manager.get_font_names())
-    return next((font for font in FONTS if font in there), "DejaVu Sans")
+    return list(dict.fromkeys([next((font for font in FONTS if font in there), FONTS[-1]), FONTS[-1]]))
 
 
 def canvas(
