@@ -83,6 +83,19 @@ def test_the_log_has_one_plain_line_for_each_round():
     assert "\x1b" not in stream.getvalue()
 
 
+def test_numbers_with_an_error_bar_are_told_to_its_digits():
+    stream = io.StringIO()
+    training = {"energy": -2.90369512, "energy_error": 0.000241, "variance": 1e-4}
+    play(RoundLog(stream), [record(0, training=training)])
+    assert "; energy -2.90370 ± 0.00024; force RMSE" in stream.getvalue()
+    found = dict(closing(SUMMARY | {"validation": {"energy": -5.75864, "energy_error": 0.0419, "r_hat": 1.0}}, None))
+    assert found["energy"] == "-5.759 ± 0.042"
+    assert found["r hat"] == "1"
+    table = Console(file=io.StringIO(), width=200, record=True)
+    table.print(round_table([record(0, training=training)], 200))
+    assert "-2.90370 ± 0.00024" in table.export_text()
+
+
 def test_a_stream_without_the_letters_gets_a_question_mark():
     buffer = io.BytesIO()
     stream = io.TextIOWrapper(buffer, encoding="ascii")

@@ -277,6 +277,9 @@ def test_regions_are_told_from_quantities():
 def test_numbers_are_said_with_three_digits():
     told = [phrases.number(x) for x in (0.123456, 41.26, 1234567, 1.23456e-7, None, float("nan"), np.int64(3), 0.0)]
     assert told == ["0.123", "41.3", "1\u202f234\u202f567", "1.23e-07", "–", "–", "3", "0"]
+    bars = ((-2.90369512, 2.4e-4), (-5.7586, 0.04187), (1234.5, 12.0), (1.0, 0.0), (1.0, None), (float("nan"), 1.0))
+    told = ["-2.90370 ± 0.00024", "-5.759 ± 0.042", "1234 ± 12", "1", "1", phrases.UNKNOWN]
+    assert [phrases.with_bar(*one) for one in bars] == told
     assert [phrases.percent(x) for x in (0.5, 0.0994, 1.0, 0.9995, 0.00041)] == [
         "50 %", "9.94 %", "100 %", "99.95 %", "0.041 %",
     ]  # fmt: skip

@@ -16,7 +16,7 @@ from rich.table import Table
 from rich.text import Text
 
 from eltanin.report.phrases import UNKNOWN, duration, last, number, real
-from eltanin.report.progress import ahead, closing, errors, failed, pace, time_left, waiting
+from eltanin.report.progress import ahead, closing, errors, failed, pace, time_left, trained, waiting
 
 SHOWN = 8  # rounds in the table
 STYLES = {"converged": "bold green", "budget": "bold yellow", "stopped": "bold", "failed": "bold red"}
@@ -51,6 +51,11 @@ def median(record: Record) -> str:
 def error(wanted: str) -> Callable[[Record], str]:
     """Return what tells of one error of a record."""
     return lambda r: next((value for name, value, _ in errors(r["validation"]) if name == wanted), UNKNOWN)
+
+
+def outcome(wanted: str) -> Callable[[Record], str]:
+    """Return what tells of one number of a training."""
+    return lambda r: dict(trained(r)).get(wanted, UNKNOWN)
 
 
 COLUMNS = (
@@ -156,13 +161,19 @@ def row(grid: Table, name: str, width: int, done: int, total: int, told: str) ->
 
 def round_table(records: Sequence[Record], width: int) -> Table:
     """Return the last rounds as a table, with as many columns as there is room for."""
-    columns = fitting([*COLUMNS, *error_columns(records)], records, width)
+    columns = fitting([*COLUMNS, *outcome_columns(records), *error_columns(records)], records, width)
     table = Table(box=box.SIMPLE_HEAD, padding=(0, 1), pad_edge=False)
     for column in columns:
         table.add_column(column.head, justify="right", style=column.style, no_wrap=True)
     for record in records:
         table.add_row(*(column.told(record) for column in columns))
     return table
+
+
+def outcome_columns(records: Sequence[Record]) -> list[Column]:
+    """Return a column for each number that trainings tell of with an error bar."""
+    found = trained(records[-1]) if records else []
+    return [Column(name, 88 - i, outcome(name), "cyan") for i, (name, _) in enumerate(found)]
 
 
 def error_columns(records: Sequence[Record]) -> list[Column]:

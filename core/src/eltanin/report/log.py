@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from eltanin.report.phrases import duration, number, percent, real
-from eltanin.report.progress import ahead, closing, errors, failed, pace, waiting
+from eltanin.report.progress import ahead, closing, errors, failed, pace, trained, waiting
 
 FIRST = 100  # rounds that get a line each, whatever they take
 INTERVAL = 1.0  # seconds between lines after that
@@ -75,5 +75,6 @@ def line_of(record: Mapping[str, Any]) -> str:
     ]
     if record["deviation"]:
         parts.append(f"median deviation {number(real(record['deviation'].get('q50')))}")
+    parts += [f"{name} {value}" for name, value in trained(record)]
     parts += [f"{name} {value} {unit}".strip() for name, value, unit in errors(record["validation"])]
     return f"round {record['round']}: {'; '.join([*parts, duration(pace(record)[0])])}"

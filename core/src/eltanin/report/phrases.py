@@ -80,6 +80,15 @@ def number(value: Any) -> str:
     return f"{x:.3g}"
 
 
+def with_bar(value: Any, error: Any) -> str:
+    """Return a number with its error bar, to two digits of that: -2.903695 ± 0.000024."""
+    x, bar = real(value), real(error)
+    if not math.isfinite(x) or not math.isfinite(bar) or bar <= 0:
+        return number(value)
+    digits = min(12, max(0, 1 - math.floor(math.log10(bar))))
+    return f"{x:.{digits}f} ± {bar:.{digits}f}"
+
+
 def percent(value: Any) -> str:
     """Return a fraction as per cent."""
     x = 100 * real(value)

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, TextIO
 
-from eltanin.report.phrases import by_region, duration, number, part, percent, plural, quantity, real
+from eltanin.report.phrases import by_region, duration, number, part, percent, plural, quantity, real, with_bar
 
 RECENT = 5  # rounds that tell how long the next one takes
 
@@ -55,7 +55,18 @@ def waiting(labels: int, holder: str) -> str:
 
 def errors(validation: Mapping[str, Any]) -> list[tuple[str, str, str]]:
     """Return name, value and unit of each error over the whole test set."""
-    return [(quantity(k).name, number(validation[k]), quantity(k).unit) for k in by_region(validation)]
+    return [(quantity(k).name, stated(validation, k), quantity(k).unit) for k in by_region(validation)]
+
+
+def stated(numbers: Mapping[str, Any], key: str) -> str:
+    """Return a number, with its error bar where `key_error` says it."""
+    return with_bar(numbers[key], numbers.get(f"{key}_error"))
+
+
+def trained(record: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return name and value of what a training tells of with an error bar, such as an energy."""
+    told = part(record, "training")
+    return [(quantity(k).name, stated(told, k)) for k in told if f"{k}_error" in told]
 
 
 def closing(summary: Mapping[str, Any], folder: Path | None) -> list[tuple[str, str]]:

@@ -89,6 +89,11 @@ class Run(Protocol):
         ...
 
     @property
+    def measured(self) -> Mapping[str, Any]:
+        """The arrays by name that a validation measured of the committee in the end."""
+        ...
+
+    @property
     def damaged(self) -> Sequence[str]:
         """What of all this is damaged, and was left out."""
         ...
@@ -96,4 +101,14 @@ class Run(Protocol):
     @property
     def domain(self) -> Domain[Any, Any, Any]:
         """The domain component."""
+        ...
+
+    @property
+    def parts(self) -> Any:
+        """All components by role (`eltanin.parts.settings.Run`)."""
+        ...
+
+    @property
+    def committee(self) -> Sequence[Any]:
+        """The predictors of the trained members; none before the first training."""
         ...

@@ -115,6 +115,8 @@ def preflight(run: Run) -> dict[str, Any]:
             if isinstance(part, Checks):
                 part.check(pool)
         refuse_strangers(run)
+        if isinstance(run.validation, Measures):
+            run.validation.check_model(run.model)
         list(run.executor.run(tuple, [], run.limits.terms))  # an executor refuses limits that it cannot enforce
         return method_of(run.labeler)
     except (ValueError, OSError) as error:

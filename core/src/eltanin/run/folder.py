@@ -57,9 +57,19 @@ class RunFolder:
         return restore(self.config)
 
     @property
+    def parts(self) -> Run:
+        """The components that the run is made of."""
+        return self.restored[0]
+
+    @property
     def domain(self) -> Any:
         """The domain component."""
-        return self.restored[0].domain
+        return self.parts.domain
+
+    @property
+    def committee(self) -> list[Any]:
+        """The predictors of the members as the last snapshot has them; none before the first training."""
+        return [self.parts.model.predictor(state) for state in self.snapshot.models] if self.snapshot else []
 
     @cached_property
     def plugins(self) -> dict[str, str]:
@@ -120,6 +130,11 @@ class RunFolder:
         return self._validation[1]
 
     @property
+    def measured(self) -> dict[str, Any]:
+        """The arrays by name that a validation measured of the committee in the end."""
+        return self._measured[0] or {}
+
+    @property
     def lines_lost(self) -> list[str]:
         """What lines are torn, damaged or missing, in words."""
         torn = {self.path / name: lines.read(self.path / name)[1] for name in (ROUNDS, FAILURES)}
@@ -132,7 +147,7 @@ class RunFolder:
     @property
     def damaged(self) -> list[str]:
         """What of all this is damaged, and was left out, in words."""
-        others = [wrong for wrong in (self._summary[1], self.wrong_with_validation) if wrong]
+        others = [wrong for wrong in (self._summary[1], self.wrong_with_validation, self._measured[1]) if wrong]
         return [*self.found.wrong, *self.lines_lost, *others, *(wrong for _, wrong in self._pools if wrong)]
 
     def begin(self, config: Mapping[str, Any], plugins: Mapping[str, str], **begun: Any) -> None:
@@ -221,6 +236,10 @@ class RunFolder:
     @cached_property
     def _validation(self) -> tuple[Any, str]:
         return _tried(lambda: self._tree("validation"))
+
+    @cached_property
+    def _measured(self) -> tuple[Any, str]:
+        return _tried(lambda: self._tree("measured"))
 
     @cached_property
     def _pools(self) -> list[tuple[Any, str]]:

@@ -8,6 +8,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from eltanin.batch import Batch
 from eltanin.campaign import Campaign, Snapshot
 from eltanin.errors import ConfigurationError
@@ -29,10 +31,13 @@ def publish(
 ) -> dict[str, Any]:
     """Write all that a user of the result needs, the summary last but for the report; return the summary.
 
-    measured: of the committee that is handed over, where no test set tells its errors.
+    measured: of the committee that is handed over, where no test set tells its errors; arrays are kept for the report.
     """
-    summary = summarize(files, ended)
-    summary["validation"] |= measured or {}
+    summary, measured = summarize(files, ended), measured or {}
+    arrays = {name: value for name, value in measured.items() if isinstance(value, np.ndarray)}
+    summary["validation"] |= {name: value for name, value in measured.items() if name not in arrays}
+    if arrays:
+        files.save_tree("measured", arrays)
     if ended.models:
         save_committee(files, campaign, ended, summary)
     if ended.data is not None and len(ended.data):
@@ -58,7 +63,7 @@ def is_published(files: RunFolder, ended: Snapshot) -> bool:
 
 def digests(files: RunFolder) -> dict[str, str]:
     """Return the checksums of what is handed over."""
-    patterns = ("model/*", "dataset.*", "test_set.*", "validation.*", "summary.json")
+    patterns = ("model/*", "dataset.*", "test_set.*", "validation.*", "measured.*", "summary.json")
     paths = sorted(path for pattern in patterns for path in files.path.glob(pattern))
     return {path.relative_to(files.path).as_posix(): sha256(durable.read(path)) for path in paths}
 

@@ -27,10 +27,14 @@ NO_TRUTH = (
 class Measures(Protocol):
     """A validation that measures the committee that is handed over, once, rather than making a test set."""
 
+    def check_model(self, model: Any) -> None:
+        """Refuse a model that could not be measured in the end, by a ValueError."""
+        ...
+
     def measure(
         self, explorer: Any, state: Any, labelling: Labelling, committee: Sequence[Any], rng: Rng
     ) -> Mapping[str, Any]:
-        """Return what the summary says under `validation`; `state`: where the explorer is."""
+        """Return what the summary says under `validation`, and arrays for the report; state: where the explorer is."""
         ...
 
 
