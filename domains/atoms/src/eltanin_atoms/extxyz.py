@@ -2,6 +2,7 @@
 
 Labels are ``energy`` (eV), ``forces`` (eV/Å, a column), and ``virial`` (eV) or ``stress`` (eV/Å^3 in
 ASE's sign), with virial = -volume * stress; ``dipole`` (e·Å) and ``polarizability`` (Å³).
+``energy_error`` (eV) is the standard error of a noisy energy.
 ``charge`` and ``spin`` belong to the configuration; where it came from stands in ``region``,
 ``temperature`` (K), ``pressure`` (GPa), ``trajectory``, ``time`` (fs), and in the column ``velocities`` (Å/fs).
 """
@@ -16,6 +17,7 @@ import numpy as np
 from ase.data import atomic_numbers, chemical_symbols
 
 from eltanin.batch import Column, Properties, Ragged, to_numpy
+from eltanin_atoms.labelling import ENERGY_ERROR
 from eltanin_atoms.quantities import TENSORS
 from eltanin_atoms.structures import Structures
 from eltanin_atoms.xyz_frames import Frame, parse, text_of
@@ -140,7 +142,8 @@ def _labels(frames: Sequence[Frame], x: Structures) -> Properties:
                 _tensor(f, name, shape) if t else np.full(shape, np.nan) for f, t in zip(frames, there, strict=True)
             ]
             values[name], present[name] = np.array(rows), there
-    return Properties(values, present)
+    errors = np.array([_number(f, ENERGY_ERROR, np.nan) for f in frames])
+    return Properties(values, present, {"energy": errors} if np.isfinite(errors).any() else {})
 
 
 def _tensor(frame: Frame, name: str, shape: tuple[int, ...]) -> np.ndarray:
@@ -189,6 +192,8 @@ def _head(x: Structures, labels: Properties, layout: str) -> str:
     keys |= {"charge": float(x.charge[0])} if x.charge[0] else {}
     keys |= {"spin": int(x.spin[0])} if x.spin[0] >= 0 else {}
     keys |= {n: _numbers(labels.values[n]) for n in ("energy", "virial", *TENSORS) if labels.has(n)[0]}
+    error = float(to_numpy(labels.sigma["energy"])[0]) if "energy" in labels.sigma else np.nan
+    keys |= {ENERGY_ERROR: error} if labels.has("energy")[0] and np.isfinite(error) else {}
     for name, blank in ORIGIN.items():
         value = to_numpy(x.evidence[name])[0].item() if name in x.evidence else blank
         keys |= {name: value} if value == value and value != blank else {}

@@ -13,8 +13,10 @@ from eltanin.protocols import Evidence, Failure, Labels
 from eltanin_atoms.quantities import TENSORS
 from eltanin_atoms.structures import Structures
 
-# Energy, forces, virial, dipole and polarizability of a single structure, as far as they are known.
+# Energy, forces, virial, dipole and polarizability of a single structure, as far as they are known; where the energy is
+# noisy, `energy_error` is its standard error.
 Answer = Mapping[str, np.ndarray]
+ENERGY_ERROR = "energy_error"
 SHAPES: Mapping[str, tuple[int, ...]] = {"energy": (), "virial": (3, 3), **TENSORS}
 
 
@@ -37,7 +39,11 @@ def label_each(
     failures = {i: a for i, a in enumerate(answers) if isinstance(a, Failure)}
     known = {i: a for i, a in enumerate(answers) if isinstance(a, Evident)}
     rows = [{} if isinstance(a, Failure) else {k: a.answer[k] for k in wanted & a.answer.keys()} for a in answers]
-    return Labels(_properties(rows, wanted), failures, {i: a.evidence for i, a in known.items() if a.evidence})
+    errors = {i: float(a.answer[ENERGY_ERROR]) for i, a in known.items() if ENERGY_ERROR in a.answer}
+    values = _properties(rows, wanted)
+    if errors and "energy" in wanted:
+        values = replace(values, sigma={"energy": np.array([errors.get(i, np.nan) for i in range(len(x))])})
+    return Labels(values, failures, {i: a.evidence for i, a in known.items() if a.evidence})
 
 
 def _evident(answer: Answer | Evident | Failure) -> Evident | Failure:
