@@ -3,7 +3,7 @@
 Labels: ``moments`` (cells, moments) and ``closing`` (cells, k), the fluxes that close the moment
 equations, over their own scale (n c² for a Lorentz gas, ρ T² for m4 of a gas), of all cells that the
 problem visits: first the given ones, then those of later instants. Predictions: ``closing`` of the
-given cells.
+given cells, or of all cells that a run by a closure met (`Problems.met`), in the same order.
 """
 
 from __future__ import annotations
@@ -32,23 +32,32 @@ def peak(values: np.ndarray, counts: np.ndarray) -> np.ndarray:
 
 
 def first_cells(visited: Ragged, counts: np.ndarray) -> np.ndarray:
-    """Return the first `counts` cells of each problem's visited ones; NaN where it visited none."""
+    """Return the first `counts` cells of each problem's visited ones; NaN where it visited fewer."""
     rows = zip(visited.rows(), counts, strict=True)
     blank = visited.values[:0]
     nothing = np.full((1, *blank.shape[1:]), np.nan)
-    parts = [row[:n] if len(row) else nothing.repeat(n, axis=0) for row, n in rows]
+    parts = [row[:n] if len(row) >= n else nothing.repeat(n, axis=0) for row, n in rows]
     return np.concatenate([blank, *parts])
 
 
 @dataclass(frozen=True)
 class Gas:
-    """Moment closures of kinetic equations, learned from initial-value problems."""
+    """Moment closures of kinetic equations, learned from initial-value problems.
+
+    distributions: ask for distribution functions too (`eltanin_gas.distributions`), which learned moments are learned
+        from.
+    """
 
     domain: ClassVar[str] = "gas"
     revision: ClassVar[int] = 1
     measure: ClassVar[str] = "closing-flux deviation, over the flux's own scale"
-    wanted: ClassVar[frozenset[str]] = frozenset({"moments", "closing"})
     suffix: ClassVar[str] = ".npz"
+    distributions: bool = False
+
+    @property
+    def wanted(self) -> frozenset[str]:
+        """What labelers are asked for."""
+        return frozenset({"moments", "closing"} | ({"distribution"} if self.distributions else set()))
 
     def deviation(self, predictions: Sequence[Properties]) -> np.ndarray:
         """Return the largest spread (standard deviation over members) in the cells of each problem."""
@@ -56,7 +65,7 @@ class Gas:
         return peak(np.std([c.values for c in closing], axis=0), closing[0].counts)
 
     def error(self, predicted: Properties, labels: Properties) -> np.ndarray:
-        """Return the largest error of a closing flux in the given cells of each problem; NaN where nothing is said."""
+        """Return the largest error of a closing flux in each problem's cells; NaN where nothing is said of some."""
         if "closing" not in predicted.values:
             return np.full(len(labels), np.nan)
         return peak(np.abs(self._errors(predicted, labels)), predicted.values["closing"].counts)
@@ -67,7 +76,7 @@ class Gas:
         return Properties.of(closing=Ragged(np.mean([c.values for c in closing], axis=0), closing[0].counts))
 
     def validation(self, x: Problems, predicted: Properties, labels: Properties) -> Mapping[str, float]:
-        """Return errors of the closing fluxes over all given cells, and of every region apart."""
+        """Return errors of the closing fluxes over all cells predicted, and of every region apart."""
         errors = self._errors(predicted, labels)
         found = _summary(errors, "")
         regions = np.asarray(x.evidence.get("region", np.zeros(0, dtype="U1")))
@@ -86,7 +95,7 @@ class Gas:
 
     def refusals(self, x: Problems, labels: Properties) -> Mapping[int, Failure]:
         """Refuse labels that are not finite or of other cells, or a gas of negative density."""
-        return gates.refusals(x, labels)
+        return gates.refusals(x, labels, self.wanted)
 
     def trial(self, x: Problems, ask: Callable[[Problems], Labels[Properties]], rng: Rng) -> str:
         """Return why not to believe a labeler that begins elsewhere than it was told, or loses mass; or nothing."""
@@ -102,9 +111,10 @@ class Gas:
         return files.read(path)
 
     def panels(self, run: Any) -> Sequence[Any]:
-        """Return no report sections yet."""
-        del run
-        return []
+        """Return the sections on closing fluxes, speeds, waves and shocks, as far as the run has such."""
+        from eltanin_gas.report import panels  # matplotlib is needed for a report alone
+
+        return panels(run)
 
     def _errors(self, predicted: Properties, labels: Properties) -> np.ndarray:
         closing = predicted.values["closing"]

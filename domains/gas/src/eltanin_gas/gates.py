@@ -13,6 +13,7 @@ import numpy as np
 
 from eltanin.batch import Column, Properties, Ragged
 from eltanin.protocols import Failure, Labels
+from eltanin_gas.distributions import NODES
 from eltanin_gas.problems import Boundary, Problems
 
 CONSERVED = 0.01  # part of the mass that noise of a stochastic solver may feign to be lost
@@ -49,11 +50,23 @@ def _no_window(x: Problems, i: int) -> Failure | None:
     return None
 
 
-def refusals(x: Problems, labels: Properties) -> Mapping[int, Failure]:
+def refusals(x: Problems, labels: Properties, wanted: frozenset[str]) -> Mapping[int, Failure]:
     """Return the labels that no model may learn, by row: the first reason that holds."""
     moments, closing = (labels.values.get(name) for name in ("moments", "closing"))
     found = {i: _refusal(_row(moments, i), _row(closing, i), int(x.cells[i])) for i in range(len(x))}
+    if "distribution" in wanted:
+        told = labels.values.get("distribution")
+        found = {i: known or _undistributed(_row(told, i), len(_row(moments, i))) for i, known in found.items()}
     return {i: failure for i, failure in found.items() if failure}
+
+
+def _undistributed(distribution: np.ndarray, cells: int) -> Failure | None:
+    if distribution.shape != (cells, 2, len(NODES)):
+        about = f"distribution {distribution.shape} is not (cells, 2, {len(NODES)}) of the {cells} cells"
+        return Failure("shape", f"{about}: labeler=bgk tells it; or set domain.distributions=false")
+    if not np.isfinite(distribution).all():
+        return Failure("nonfinite", "a distribution function is not finite")
+    return None if distribution.min() >= 0 else Failure("unphysical", "a distribution function is negative")
 
 
 def _row(column: Column, i: int) -> np.ndarray:

@@ -31,7 +31,7 @@ class Problems(Batch):
     fields: (cells, moments) at the start; the first moment is the density.  knudsen: (cells,) mean
     free path over the unit of length.  length: (n,) of the stretch.  duration: (n,) of the window in
     time; 0 asks for the given cells alone.  boundary: (n,) of `Boundary`.  evidence: where a problem
-    came from (region, time, trajectory, …).
+    came from (region, time, trajectory, …), and which states a run by a closure met (`met`).
     """
 
     fields: Ragged
@@ -45,6 +45,15 @@ class Problems(Batch):
     def cells(self) -> np.ndarray:
         """Cells of each problem, (n,)."""
         return self.fields.counts
+
+    @property
+    def met(self) -> Ragged:
+        """The states (cells, moments) whose closing fluxes are asked for: those that a run of the problem met, if any.
+
+        They are in the order of labels, the given cells and then those of later instants, so that predictions can be
+        compared with labels at the same place and time.
+        """
+        return self.evidence.get("met", self.fields)
 
     @property
     def spacing(self) -> np.ndarray:

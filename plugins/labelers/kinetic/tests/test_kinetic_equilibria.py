@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 import torch
 
+from eltanin_gas.lift import closing_of_lift, impossible, two_gaussians
 from eltanin_gas.monatomic import State, closing_of, equilibrium_moments, moments_of
 from eltanin_kinetic.equilibria import discrete_gaussian, discrete_maxwellian
-from eltanin_kinetic.lift import closing_of_lift, impossible, two_gaussians
 from eltanin_kinetic.relaxation import flow_state, raw_moments
 from eltanin_kinetic.solver import distribution, plan
 from eltanin_kinetic.velocities import spacing, uniform

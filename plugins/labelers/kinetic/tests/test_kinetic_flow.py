@@ -7,13 +7,13 @@ import pytest
 import torch
 
 from eltanin_gas.collisions import MonatomicGas
+from eltanin_gas.lift import two_gaussians
 from eltanin_gas.monatomic import State, moments_of, state_of
 from eltanin_kinetic import Discretisation, evolve_fields
 from eltanin_kinetic.equilibria import discrete_maxwellian
 from eltanin_kinetic.euler import contact, euler_riemann
 from eltanin_kinetic.flow import Flows, entropy, evolve
 from eltanin_kinetic.free_molecular import free_riemann
-from eltanin_kinetic.lift import two_gaussians
 from eltanin_kinetic.relaxation import flow_state, heat_flux, raw_moments
 from eltanin_kinetic.solver import plan, solve
 from eltanin_kinetic.velocities import uniform

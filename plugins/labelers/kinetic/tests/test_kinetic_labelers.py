@@ -9,12 +9,12 @@ from eltanin.batch import Ragged
 from eltanin.store.method import differences, method_of
 from eltanin_gas.collisions import MonatomicGas
 from eltanin_gas.domain import Gas
+from eltanin_gas.lift import closing_of_lift
 from eltanin_gas.monatomic import State, equilibrium_moments, moments_of, rankine_hugoniot, state_of
 from eltanin_gas.problems import Boundary, Problems
 from eltanin_kinetic import Bgk, ShockWave
-from eltanin_kinetic.lift import closing_of_lift
 
-WANTED = Gas.wanted
+WANTED = Gas().wanted
 
 
 def rng():
@@ -141,7 +141,8 @@ def test_problems_without_a_standing_shock_are_refused(x, message):
         lambda: Bgk(MonatomicGas(), scheme="upwind"),
         lambda: Bgk(MonatomicGas(), courant=1.5),
         lambda: ShockWave(MonatomicGas(), h=2.0),
-        lambda: MonatomicGas("boltzmann"),
+        lambda: MonatomicGas("maxwell"),
+        lambda: Bgk(MonatomicGas("boltzmann", "viscosity")),
         lambda: MonatomicGas(law="power"),
         lambda: MonatomicGas(prandtl=0.4),
         lambda: MonatomicGas(exponent=-1.0),

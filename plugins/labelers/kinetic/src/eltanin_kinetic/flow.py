@@ -46,16 +46,16 @@ def evolve(flows: Flows, gas: MonatomicGas, times: Tensor, scheme: str, courant:
     collide = collisions(gas, flows.knudsen, flows.grid)
     ends = _ends(flows)
     f, longest = flows.f, stable_step(flows.grid, flows.dx, courant)
+
+    def stream(now: Tensor) -> Tensor:
+        return streaming(padded(now, ends), flows.grid.negative)
+
     for lasting in torch.diff(times, dim=1, prepend=torch.zeros_like(times[:, :1])).unbind(1):
         steps = torch.ceil(lasting / longest - 1e-9).clamp(min=1)
         for step in range(int(steps.max())):
             dt = torch.where(step < steps, lasting / steps, 0.0)
             shift = flows.grid.v * (dt / flows.dx)[:, None]
-
-            def stream(now: Tensor, shift: Tensor = shift) -> Tensor:
-                return streaming(padded(now, ends), shift, flows.grid.negative)
-
-            f = imex_step(f, dt[:, None], stream, collide, tableau)
+            f = imex_step(f, dt[:, None], shift[:, None, :, None], stream, collide, tableau)
             if scheme == "muscl" and gas.model != "shakhov":
                 f.clamp_(min=LEAST)
         yield f

@@ -11,14 +11,15 @@ import torch
 
 from eltanin.batch import Properties, Ragged
 from eltanin.protocols import Failure, Labels, Rng, System
-from eltanin_gas.monatomic import NAMES, closing_of
+from eltanin_gas.distributions import NODES
+from eltanin_gas.lift import impossible, two_gaussians
+from eltanin_gas.monatomic import NAMES
 from eltanin_gas.problems import Boundary, Problems
 from eltanin_kinetic.flow import SCHEMES
-from eltanin_kinetic.lift import impossible, two_gaussians
-from eltanin_kinetic.solver import Discretisation, VelocityPlan, batch_size, plan, solve
-
-LOST = 1e-9  # part of mass or energy of a closed stretch, beyond which the velocity grid was too narrow or too coarse
-SIX = [0, 1, 2, 3, 5, 6]  # of the eight moments m0 … m4, k0 … k2
+from eltanin_kinetic.labels import labels_of, lost
+from eltanin_kinetic.relaxation import TARGETS
+from eltanin_kinetic.snapshots import EIGHT, distributions, eight_moments, with_distribution
+from eltanin_kinetic.solver import Discretisation, Tell, VelocityPlan, batch_size, plan, solve
 
 
 @dataclass(frozen=True)
@@ -26,8 +27,9 @@ class Bgk:
     """Solves the BGK, ES-BGK or Shakhov equation (the system says which), in 1D with three velocity dimensions.
 
     Fields are m0, m1, m2, m3, k0, k1 of a monatomic gas. It begins with two Gaussians that have these moments
-    (`eltanin_kinetic.lift`; Maxwellians where they say so). Labels are the moments and (A, B), the closing moments over
-    rho T^2: of the given cells, then of the cells at each instant.
+    (`eltanin_gas.lift`; Maxwellians where they say so). Labels are the moments and (A, B), the closing moments over
+    rho T^2: of the given cells, then of the cells at each instant; and their g and h (`eltanin_gas.distributions`),
+    if the domain wants distributions.
 
     instants: equally spaced times of the window that are looked at, the last at its end.
     velocities: nodes at least; more are taken where the coldest cell needs dv = 0.8 sqrt(T).
@@ -51,7 +53,9 @@ class Bgk:
     device: str = field(default="cpu", metadata={"method": False})
 
     def __post_init__(self) -> None:
-        """Refuse a scheme that is unstable or does not exist, or that never looks."""
+        """Refuse another equation, a scheme that is unstable or does not exist, or that never looks."""
+        if self.system.model not in TARGETS:
+            raise ValueError(f"system.model={self.system.model!r}: labeler=bgk solves {', '.join(TARGETS)}; give one")
         if self.instants < 1:
             raise ValueError(f"labeler.instants={self.instants}: look at least once; give 1 or more")
         if not 8 <= self.velocities <= self.most_velocities:
@@ -80,16 +84,20 @@ class Bgk:
 
     def label(self, x: Problems, wanted: frozenset[str], rng: Rng) -> Labels[Properties]:
         """Return moments and closing moments of the cells visited; the given ones come first."""
-        del wanted, rng
+        del rng
+        told = with_distribution if "distribution" in wanted else eight_moments
         rows = x.fields.rows()
         failures = {i: failure for i, fields in enumerate(rows) if (failure := self._refused(fields))}
-        found = {i: np.zeros((1, 0, 8)) for i in failures}
+        found = {i: np.zeros((1, 0, EIGHT + 2 * len(NODES))) for i in failures}
         for some, grids in self._batches(x, failures):
-            found |= dict(zip(some, self._solved(x[np.array(some)], grids), strict=True))
-        failures |= {i: lost for i in found if i not in failures and (lost := _lost(found[i], int(x.boundary[i])))}
-        seen = [_label(found[i], row) for i, row in enumerate(rows)]
+            found |= dict(zip(some, self._solved(x[np.array(some)], grids, told), strict=True))
+        failures |= {
+            i: gone for i in found if i not in failures and (gone := lost(found[i][..., :EIGHT], int(x.boundary[i])))
+        }
+        seen = [labels_of(found[i][..., :EIGHT], row) for i, row in enumerate(rows)]
         moments, closing = (Ragged.of(list(part)) for part in zip(*seen, strict=True))
-        return Labels(Properties.of(moments=moments, closing=closing), failures)
+        further = {"distribution": distributions(found[i] for i in range(len(x)))} if told is with_distribution else {}
+        return Labels(Properties.of(moments=moments, closing=closing, **further), failures)
 
     def _how(self) -> Discretisation:
         return Discretisation(self.velocities, self.reach, self.scheme, self.courant, self.device)
@@ -119,27 +127,9 @@ class Bgk:
             batches += [([i for i, _ in part], [grid for _, grid in part]) for part in parts]
         return batches
 
-    def _solved(self, x: Problems, grids: list[VelocityPlan]) -> np.ndarray:
-        """Return the eight moments (B, K + 1, N, 8) of alike problems."""
+    def _solved(self, x: Problems, grids: list[VelocityPlan], told: Tell) -> np.ndarray:
+        """Return what is told of alike problems, (B, K + 1, N, …), the eight moments first."""
         fields = np.stack(x.fields.rows())
         times = x.duration[:, None] * np.arange(1, self.instants + 1) / self.instants
         ends = Boundary(int(x.boundary[0])).name.lower()
-        return solve(self.system, fields, np.stack(x.knudsen.rows()), x.length, times, ends, grids, self._how())
-
-
-def _label(raw: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return moments (cells, 6), the given ones as given, and closing moments (cells, 2) of (K + 1, N, 8)."""
-    seen = raw.reshape(-1, 8)
-    closing = closing_of(seen[:, SIX], seen[:, 4], seen[:, 7])
-    return np.concatenate([given, seen[len(given) :, SIX]]) if len(seen) else seen[:, SIX], closing
-
-
-def _lost(raw: np.ndarray, boundary: int) -> Failure | None:
-    if not np.isfinite(raw).all():
-        return Failure("nonfinite", "the solution is not finite")
-    energy = raw[..., 2] / 2 + raw[..., 5]
-    sums = np.stack([raw[..., 0].sum(axis=1), energy.sum(axis=1)])
-    lost = float(np.abs(sums / sums[:, :1] - 1).max())
-    if boundary == Boundary.PERIODIC and lost > LOST:
-        return Failure("unconverged", f"{lost:.1e} of mass or energy was lost; give more labeler.velocities or reach")
-    return None
+        return solve(self.system, fields, np.stack(x.knudsen.rows()), x.length, times, ends, grids, self._how(), told)

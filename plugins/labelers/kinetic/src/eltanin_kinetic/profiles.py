@@ -9,9 +9,10 @@ import numpy as np
 from scipy.interpolate import CubicSpline
 
 from eltanin_gas.collisions import MonatomicGas
+from eltanin_gas.lift import two_gaussians
 from eltanin_gas.monatomic import closing_of, equilibrium_moments, state_of
+from eltanin_kinetic.boltzmann_solver import SpectralDiscretisation, solve_boltzmann
 from eltanin_kinetic.free_molecular import State
-from eltanin_kinetic.lift import two_gaussians
 from eltanin_kinetic.riemann import riemann
 from eltanin_kinetic.shock import steady_shock
 from eltanin_kinetic.solver import Discretisation, batch_size, plan, solve
@@ -109,3 +110,50 @@ def wave_profile(
         return closed(np.asarray(x, dtype=float))
 
     return Profile._make(at(column) for column in profile)
+
+
+MAXWELL_MOLECULES = MonatomicGas("boltzmann", "viscosity", 1.0)
+
+
+def boltzmann_fields(
+    density: np.ndarray,
+    velocity: np.ndarray,
+    temperature: np.ndarray,
+    knudsen: float | np.ndarray,
+    time: float,
+    length: float = 1.0,
+    ends: str = "periodic",
+    gas: MonatomicGas = MAXWELL_MOLECULES,
+    how: SpectralDiscretisation | None = None,
+) -> Profile:
+    """Return a gas of molecules at a time in the N equal cells of a stretch, each field (N,), by Boltzmann's equation.
+
+    Arguments are those of `evolve_fields`.  gas: of model boltzmann; its exponent is 1 for Maxwell molecules, 0.5 for
+    hard spheres.
+    """
+    moments = equilibrium_moments(*(np.asarray(f, dtype=float) for f in (density, velocity, temperature)))
+    local = np.asarray(knudsen, dtype=float) + np.zeros(len(moments))
+    how = how or SpectralDiscretisation()
+    return _profile(solve_boltzmann(gas, moments, local, length, time, 1, ends, how)[-1])
+
+
+def boltzmann_profile(
+    initial: Initial,
+    knudsen: float,
+    time: float,
+    x: np.ndarray,
+    stretch: tuple[float, float] = (-0.5, 0.5),
+    cells: int = 50,
+    ends: str = "periodic",
+    gas: MonatomicGas = MAXWELL_MOLECULES,
+    how: SpectralDiscretisation | None = None,
+) -> Profile:
+    """Return a gas of molecules at points x (N,) and a time, by Boltzmann's equation in equal cells of a stretch.
+
+    initial: from x (cells,) to rho, u, T of the Maxwellians it begins with.  The rest is as in `boltzmann_fields`.
+    """
+    length = stretch[1] - stretch[0]
+    centres = (np.arange(cells) + 0.5) / cells * length + stretch[0]
+    rho, u, temperature = (f + 0 * centres for f in initial(centres))
+    profile = boltzmann_fields(rho, u, temperature, knudsen, time, length, ends, gas, how)
+    return Profile._make(np.interp(x, centres, column) for column in profile)

@@ -27,8 +27,7 @@ def raw_moments(f: Tensor, grid: Velocities) -> tuple[Tensor, Tensor]:
 
 def flow_state(f: Tensor, grid: Velocities) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return rho, u, T and the stress sigma = p_xx - p, each (B, N)."""
-    rho, m1, m2 = (grid.weights[:, :3] @ f[:, 0]).unbind(1)
-    k0 = (grid.weights[:, :1] @ f[:, 1])[:, 0]
+    rho, m1, m2, k0 = (grid.sums @ f.flatten(1, 2)).unbind(1)
     u = m1 / rho
     along = m2 - u * m1
     pressure = (along + 2 * k0) / 3
@@ -44,7 +43,7 @@ def heat_flux(f: Tensor, u: Tensor, grid: Velocities) -> Tensor:
 
 def collisions(gas: MonatomicGas, knudsen: Tensor, grid: Velocities) -> Collide:
     """Return the implicit step of a gas of these Knudsen numbers (B, N)."""
-    target = {"bgk": _bgk, "es_bgk": _es_bgk, "shakhov": _shakhov}[gas.model]
+    target = TARGETS[gas.model]
     rate = gas.prandtl_number if gas.model == "es_bgk" else 1.0
 
     def collide(f: Tensor, dt: Tensor) -> Tensor:
@@ -85,3 +84,6 @@ def _shakhov(f: Tensor, state: State, steps: Tensor, prandtl: float, grid: Veloc
     c = grid.v[:, :, None] - u[:, None]
     tilt, square = c * flow[:, None], c**2 / temperature[:, None]
     return g * (1 + tilt * (square - 3)), h * (1 + tilt * (square - 1))
+
+
+TARGETS = {"bgk": _bgk, "es_bgk": _es_bgk, "shakhov": _shakhov}

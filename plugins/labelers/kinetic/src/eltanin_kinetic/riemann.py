@@ -27,7 +27,7 @@ def _cells(left: State, right: State, tau: float, time: float, edges: np.ndarray
     dx = float(edges[1] - edges[0])
     steps = ceil(time * float(grid.fastest) / (COURANT * dx))
     dt = time / steps
-    shift = grid.v * (dt / dx)
+    shift = (grid.v * (dt / dx))[:, None, :, None]
     weights = grid.weights
 
     def moments(f: torch.Tensor, t: float) -> torch.Tensor:
@@ -40,7 +40,7 @@ def _cells(left: State, right: State, tau: float, time: float, edges: np.ndarray
         u = m1 / m0
         temperature = (m2 - u * m1 + 2 * k0) / (3 * m0)
         maxwellian = torch.stack(discrete_maxwellian(m0, u, temperature, grid), dim=1)
-        return f + weno5(padded(f, open_ends), shift, grid.negative) + (maxwellian - f) * (dt / tau)
+        return f + weno5(padded(f, open_ends), grid.negative) * shift + (maxwellian - f) * (dt / tau)
 
     f = torch.zeros(1, 2, grid.v.shape[1], len(edges) - 1, dtype=torch.float64)
     for step in range(steps):

@@ -10,6 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from math import sqrt
 
+import torch
 from torch import Tensor
 
 
@@ -37,25 +38,27 @@ ARS443 = Tableau(
 def imex_step(
     f: Tensor,
     dt: Tensor,
+    shift: Tensor,
     stream: Callable[[Tensor], Tensor],
     collide: Callable[[Tensor, Tensor], Tensor],
     tableau: Tableau,
 ) -> Tensor:
     """Return f (B, 2, V, N) after a step of dt (B, 1).
 
-    stream: dt times the streaming operator.  collide: (f*, a dt) to f_new = f* + a dt C(f_new).
+    stream: f to its differences over cells, shift (B, 1, V, 1) times which is dt times the streaming operator.
+    collide: (f*, a dt) to f_new = f* + a dt C(f_new).
     """
     streamed: list[Tensor] = []
-    collided: list[Tensor] = []  # dt C of the stages
+    collided: list[tuple[float, Tensor]] = []  # a and a dt C of the stages
     new = f
     for explicit, implicit in zip(tableau.explicit, tableau.implicit, strict=True):
         streamed.append(stream(new))
-        known = f.add(streamed[0], alpha=explicit[0])
-        for weight, change in zip(explicit[1:], streamed[1:], strict=True):
-            known.add_(change, alpha=weight)
-        for weight, change in zip(implicit[:-1], collided, strict=True):
-            known.add_(change, alpha=weight)
+        known = torch.addcmul(f, streamed[0], shift, value=explicit[0])
+        for weight, difference in zip(explicit[1:], streamed[1:], strict=True):
+            known.addcmul_(difference, shift, value=weight)
+        for weight, (diagonal, change) in zip(implicit[:-1], collided, strict=True):
+            known.add_(change, alpha=weight / diagonal)
         new = collide(known, implicit[-1] * dt)
         if len(streamed) < len(tableau.explicit):
-            collided.append((new - known).div_(implicit[-1]))
+            collided.append((implicit[-1], torch.sub(new, known, out=known)))
     return new

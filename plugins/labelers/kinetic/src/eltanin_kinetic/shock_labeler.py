@@ -9,9 +9,9 @@ import numpy as np
 
 from eltanin.batch import Properties, Ragged
 from eltanin.protocols import Failure, Labels, Rng, System
+from eltanin_gas.lift import closing_of_lift, impossible, two_gaussians
 from eltanin_gas.monatomic import NAMES, closing_of, rankine_hugoniot, sound_speed, state_of
 from eltanin_gas.problems import Boundary, Problems
-from eltanin_kinetic.lift import closing_of_lift, impossible, two_gaussians
 from eltanin_kinetic.shock import positions, steady_shock
 
 CLOSE = 1e-6  # to the states of Rankine and Hugoniot, of the upstream sound speed, density and temperature

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from math import ceil
 
 import numpy as np
@@ -10,12 +12,13 @@ import torch
 from torch import Tensor
 
 from eltanin_gas.collisions import MonatomicGas
+from eltanin_gas.lift import Pair, two_gaussians
 from eltanin_kinetic.equilibria import discrete_gaussian
 from eltanin_kinetic.flow import Flows, evolve
-from eltanin_kinetic.lift import Pair, two_gaussians
-from eltanin_kinetic.relaxation import raw_moments
+from eltanin_kinetic.snapshots import eight_moments
 from eltanin_kinetic.velocities import RESOLVED, Velocities, extent, spacing, uniform
 
+Tell = Callable[[Tensor, Velocities], Tensor]  # of f (B, 2, V, N): (B, N, k)
 ROUND = 16  # numbers of velocities are multiples of it, so that more flows can be solved together
 ON_CPU, ON_GPU = 80_000, 30_000_000  # numbers of a batch: what stays in a cache, what fills a device
 
@@ -72,8 +75,9 @@ def solve(
     ends: str,
     grid: list[VelocityPlan],
     how: Discretisation,
+    tell: Tell = eight_moments,
 ) -> np.ndarray:
-    """Return m0 … m4, k0, k1, k2 at the start and at all times in (B, K + 1, N, 8).
+    """Return m0 … m4, k0, k1, k2 at the start and at all times in (B, K + 1, N, 8), or what `tell` tells of f.
 
     moments: (B, N, 6).  knudsen: (B, N).  length: (B,).  times: (B, K), ascending.  ends: periodic, open or fixed.
     grid: of each flow, alike in all but dv.
@@ -87,9 +91,20 @@ def solve(
     flat = two_gaussians(moments.reshape(-1, 6))
     f = distribution(Pair(*(p.reshape(2, len(moments), cells) for p in flat)), velocities)
     flows = Flows(f, velocities, tensor(knudsen), tensor(length / cells), ends)
-    found = [f, *evolve(flows, gas, tensor(times), how.scheme, how.courant)]
-    raw = [torch.cat(raw_moments(f, velocities), dim=1).mT for f in found]
-    return torch.stack(raw, dim=1).cpu().numpy()
+    keep_freed_memory()
+    with torch.inference_mode():
+        found = [f, *evolve(flows, gas, tensor(times), how.scheme, how.courant)]
+        return torch.stack([tell(f, velocities) for f in found], dim=1).cpu().numpy()
+
+
+@cache
+def keep_freed_memory() -> None:
+    """Have the C library keep what arrays give back, up to 60 MB, rather than return it to the system.
+
+    What it frees it would have to ask for again, page by page, in every step: a third of the time. glibc learns how
+    much to keep from the largest block that was ever freed, of 32 MB at most.
+    """
+    torch.empty(31 * 2**20, dtype=torch.uint8)
 
 
 def batch_size(cells: int, velocities: int, device: str) -> int:

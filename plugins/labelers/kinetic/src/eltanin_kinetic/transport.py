@@ -1,7 +1,7 @@
 """Streaming ``d_t f + v d_x f = 0`` on a grid in x, upwind for each velocity.
 
-Returned are the changes of f in dt; what leaves a cell enters its neighbour, so sums over cells change by what
-goes through the ends alone.
+Returned are differences of f between the two faces of each cell: times v dt / dx they are the change of f in dt. What
+leaves a cell enters its neighbour, so sums over cells change by what goes through the ends alone.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from eltanin_kinetic.velocities import Velocities
 GHOSTS = 3  # cells beyond each end, whatever the order
 TINY = 1e-300  # against 0/0 where a gas is uniform
 Ends = Callable[[Tensor], tuple[Tensor, Tensor]]  # the ghosts left and right of f
-Streaming = Callable[[Tensor, Tensor, int], Tensor]
+Streaming = Callable[[Tensor, int], Tensor]
 
 
 def periodic(f: Tensor) -> tuple[Tensor, Tensor]:
@@ -36,33 +36,37 @@ def padded(f: Tensor, ends: Ends) -> Tensor:
     return torch.cat([left, f, right], dim=-1)
 
 
-def muscl(f: Tensor, shift: Tensor, negative: int) -> Tensor:
-    """Return the change (B, 2, V, N) in dt by van Leer's (1974) limiter, of second order.
+def muscl(f: Tensor, negative: int) -> Tensor:
+    """Return the differences (B, 2, V, N) by van Leer's (1974) limiter, of second order.
 
-    f: (B, 2, V, N + 6) with ghosts.  shift: (B, V), v dt / dx.  negative: how many velocities are below 0.
+    f: (B, 2, V, N + 6) with ghosts.  negative: how many velocities are below 0.
     """
     f = f[..., GHOSTS - 2 : f.shape[-1] - GHOSTS + 2]
+    out = torch.empty_like(f[..., 2:-2])
+    leaving = _muscl_faces(f[:, :, :negative], -1)  # one direction after the other: that much stays in a cache
+    torch.sub(leaving[..., 1:-1], leaving[..., 2:], out=out[:, :, :negative])
+    leaving = _muscl_faces(f[:, :, negative:], 1)
+    torch.sub(leaving[..., :-2], leaving[..., 1:-1], out=out[:, :, negative:])
+    return out
+
+
+def _muscl_faces(f: Tensor, direction: int) -> Tensor:
+    """Return the values where f (..., N + 4) leaves each cell, to the right (1) or left (-1), (..., N + 2)."""
     d = f[..., 1:] - f[..., :-1]
     below, above = d[..., :-1], d[..., 1:]
-    slope = (below * above).clamp_(min=0.0).div_((below + above).add_(TINY))  # half of the limited difference
-    inner, out = f[..., 1:-1], torch.empty_like(f[..., 2:-2])
-    back = inner[:, :, :negative] - slope[:, :, :negative]  # values where f leaves each cell, to the left
-    torch.sub(back[..., 1:-1], back[..., 2:], out=out[:, :, :negative])
-    ahead = inner[:, :, negative:] + slope[:, :, negative:]
-    torch.sub(ahead[..., :-2], ahead[..., 1:-1], out=out[:, :, negative:])
-    return out.mul_(shift[:, None, :, None])
+    product, total = (below * above).clamp_(min=0.0), (below + above).add_(TINY)  # half of the slope is their ratio
+    return torch.addcdiv(f[..., 1:-1], product, total, value=direction)
 
 
-def weno5(f: Tensor, shift: Tensor, negative: int) -> Tensor:
-    """Return the change (B, 2, V, N) in dt by WENO of fifth order with the weights of Borges et al. (2008).
+def weno5(f: Tensor, negative: int) -> Tensor:
+    """Return the differences (B, 2, V, N) by WENO of fifth order with the weights of Borges et al. (2008).
 
     Arguments are those of `muscl`.
     f are values at cell centres: the differences of the fluxes then are the derivative there to fifth order.
     """
     ahead = _weno5_faces(f[:, :, negative:])
     back = _weno5_faces(f[:, :, :negative].flip(-1)).flip(-1)
-    difference = torch.cat([back[..., :-1] - back[..., 1:], ahead[..., :-1] - ahead[..., 1:]], dim=2)
-    return difference.mul_(shift[:, None, :, None])
+    return torch.cat([back[..., :-1] - back[..., 1:], ahead[..., :-1] - ahead[..., 1:]], dim=2)
 
 
 def _weno5_faces(f: Tensor) -> Tensor:

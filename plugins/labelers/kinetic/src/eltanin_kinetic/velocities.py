@@ -23,6 +23,7 @@ class Velocities:
     v: (B, V), ascending, with 0 halfway between two nodes.  dv: (B,).
     negative: how many nodes are below 0, the same in the whole batch.
     powers: (B, V, 5) of v.  weights: (B, 5, V), which times g give its moments m0 ... m4.
+    sums: (B, 4, 2 V), which times g and h give m0, m1, m2 and k0.
     """
 
     v: Tensor
@@ -30,6 +31,7 @@ class Velocities:
     negative: int
     powers: Tensor
     weights: Tensor
+    sums: Tensor
 
     @property
     def fastest(self) -> Tensor:
@@ -38,11 +40,16 @@ class Velocities:
 
 
 def uniform(dv: Tensor, negative: int, count: int) -> Velocities:
-    """Return grids v_j = (j + 1/2 - negative) dv of `count` nodes for spacings dv (B,)."""
+    """Return grids v_j = (j + 1/2 - negative) dv of `count` nodes for spacings dv (B,), which may leave 0 outside."""
     nodes = torch.arange(count, dtype=dv.dtype, device=dv.device) + 0.5 - negative
     v = nodes * dv[:, None]
     powers = torch.stack([v**k for k in range(HIGHEST + 1)], dim=-1)
-    return Velocities(v, dv, negative, powers, powers.mT * dv[:, None, None])
+    below = min(max(negative, 0), count)
+    weights = powers.mT * dv[:, None, None]
+    sums = torch.cat([weights[:, [0, 1, 2, 0]]] * 2, dim=2)
+    sums[:, :3, count:] = 0
+    sums[:, 3, :count] = 0
+    return Velocities(v, dv, below, powers, weights, sums)
 
 
 def extent(u: np.ndarray, temperature: np.ndarray, reach: float) -> tuple[float, float]:
