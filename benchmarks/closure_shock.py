@@ -1,8 +1,9 @@
-"""A closure learned from BGK shocks up to Mach 4 and from random waves, at a Mach number that it has not seen.
+"""A closure learned from BGK shocks up to Mach 4 and from random waves, at Mach numbers that it has not seen.
 
 Prints relative L1 errors (∫ |error| / ∫ |reference - step|) against the steady BGK shock, thickness and the
-temperature at ξ = -10 over the reference's, on CELLS and on twice as many: what is smooth by numerical diffusion alone
-changes between the two. Beside it the equations of Navier, Stokes and Fourier.
+temperature at ξ = -10 over the reference's: of A and B on the reference's states, of the closure's own steady shock
+(no scheme, no diffusion of a scheme), and, with --time, of a march to it on CELLS and on twice as many: what is smooth
+by numerical diffusion alone changes between the two. Beside it the equations of Navier, Stokes and Fourier.
 """
 
 from __future__ import annotations
@@ -17,14 +18,15 @@ from eltanin.protocols import Dataset
 from eltanin_classical.three_moments import NavierStokesFourier
 from eltanin_gas.collisions import MonatomicGas
 from eltanin_gas.flows.march import march
-from eltanin_gas.flows.six_moments import SixMoments
+from eltanin_gas.flows.six_moments import Closure, SixMoments
 from eltanin_gas.flows.standing import Profile, beginning, centres, profile, relative_l1, thickness
+from eltanin_gas.flows.steady import nodes, standing_shock
 from eltanin_gas.flows.system import MomentSystem
-from eltanin_gas.monatomic import closing_of, equilibrium_moments, state_of
+from eltanin_gas.monatomic import State, closing_of, equilibrium_moments, invariants, rankine_hugoniot, state_of
 from eltanin_gas.problems import Boundary, Problems
 from eltanin_hermite.model import HermiteClosure
 from eltanin_kinetic.labeler import Bgk
-from eltanin_kinetic.shock import steady_shock
+from eltanin_kinetic.shock import Shock, steady_shock
 
 SEEN = (1.3, 1.6, 2.0, 2.5, 3.0, 3.5, 4.0)
 SHOCK_WEIGHT = 12  # a shock's profile counts as so many waves: it is learned as often
@@ -66,43 +68,71 @@ def learned_data(rng: np.random.Generator) -> Dataset[Problems, Properties, Prop
     return Dataset(problems, labels, n, n, one, labels)
 
 
-def steady(system: MomentSystem, mach: float, cells: int, time: float) -> Profile:
+def reference_of(shock: Shock) -> Profile:
+    """Return the profile of a BGK shock where errors are measured."""
+    reach = 60 if shock.mach > 5 else 30
+    xi = np.linspace(-reach, reach, 481)
+    known = state_of(shock.at(xi)[0])
+    return Profile(xi, *known[:4], known.heat_flux)
+
+
+def report(found: Profile, reference: Profile, mach: float) -> None:
+    """Print errors, thickness and the temperature ahead."""
+    errors = relative_l1(found, reference, mach)
+    print("    relative L1", {field: round(error, 4) for field, error in errors.items()})
+    ratio = thickness(found, mach) / thickness(reference, mach)
+    ahead = np.interp(-10, found.xi, found.temperature) / np.interp(-10, reference.xi, reference.temperature)
+    print(f"    thickness {ratio:.4f}, T(-10) {ahead:.4f} of the reference's")
+
+
+def steady(closure: Closure, shock: Shock) -> None:
+    """Print the errors of A and B on a BGK shock, and of the closure's own steady shock."""
+    away = np.abs(invariants(shock.moments)[:, 0]) > 1e-4
+    moments, m4, k2 = (column[away] for column in shock.at(shock.xi))
+    known = closing_of(moments, m4, k2)
+    found = torch.stack(closure(*torch.as_tensor(invariants(moments)).unbind(-1)), dim=-1).detach().numpy()
+    rms = np.sqrt(np.mean((found / known - 1) ** 2, axis=0))
+    print(f"  Mach {shock.mach:g}: relative errors of A and B, root mean square {rms[0]:.4f} {rms[1]:.4f}")
+    first, last = shock.xi[away][[0, -1]]
+    xi = nodes(-first, last, 400)
+    stands = standing_shock(closure, shock.mach, xi, shock.at(xi)[0])
+    print(f"    residual {stands.before:.1e} -> {stands.after:.1e}")
+    report(profile(xi, stands.state, shock.mach), reference_of(shock), shock.mach)
+
+
+def marched(system: MomentSystem, mach: float, cells: int, time: float) -> Profile:
     """Return the shock that stands after a time."""
-    extent = (-50.0, 30.0) if mach > 4 else (-30.0, 30.0)
+    ahead = 10 * rankine_hugoniot(mach).downstream[2] ** 0.5 + 18
+    extent = (-round(ahead), 30.0)
     flow = beginning(system, mach, extent, cells)
     duration = torch.tensor([time], dtype=torch.float64)
     u, record = march(system, flow, lambda rho, _: torch.ones_like(rho), duration, inspect=100)
     least = {name: round(float(value), 4) for name, value in record.margins.items()}
-    print(f"  {record.steps} steps, least margins {least}, failed at {float(record.failed)}")
+    print(f"    {record.steps} steps, least margins {least}, failed at {float(record.failed)}")
     state = system.state(u, torch.ones(1, cells, dtype=torch.float64), flow.spacing)
-    return profile(centres(extent, cells).numpy(), type(state)(*(v[0] for v in state)), mach)
+    return profile(centres(extent, cells).numpy(), State(*(np.asarray(v[0]) for v in state)), mach)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--mach", type=float, default=5.5)
+    parser.add_argument("--mach", type=float, nargs="+", default=[4.0, 5.5, 8.0, 10.0])
+    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--march", type=float, default=5.5, help="the Mach number of the march")
     parser.add_argument("--cells", type=int, default=120)
-    parser.add_argument("--time", type=float, default=40.0)
-    parser.add_argument("--steps", type=int, default=3000)
+    parser.add_argument("--time", type=float, default=0.0, help="of the march; 0: none")
     asked = parser.parse_args()
-    model, data = HermiteClosure(width=32, steps=asked.steps), learned_data(np.random.default_rng(0))
+    model, data = HermiteClosure(steps=asked.steps), learned_data(np.random.default_rng(0))
     state, metrics = model.train(model.init(data, np.random.default_rng(1)), data, np.random.default_rng(2))
+    closure = model.predictor(state)
     print(f"closing fluxes: rmse {metrics['closing_flux_rmse']:.4f} over all labelled cells")
-    xi = np.linspace(-60, 60, 481) if asked.mach > 5 else np.linspace(-30, 30, 481)
-    known = state_of(steady_shock(asked.mach).at(xi)[0])
-    reference = Profile(xi, *known[:4], known.heat_flux)
-    for name, system in (
-        ("closure", SixMoments(model.predictor(state))),
-        ("Navier-Stokes-Fourier", NavierStokesFourier()),
-    ):
-        for cells in (asked.cells, 2 * asked.cells):
-            print(f"{name}, {cells} cells")
-            found = steady(system, asked.mach, cells, asked.time)
-            errors = relative_l1(found, reference, asked.mach)
-            print("  relative L1", {field: round(error, 4) for field, error in errors.items()})
-            ratio = thickness(found, asked.mach) / thickness(reference, asked.mach)
-            ahead = np.interp(-10, found.xi, found.temperature) / np.interp(-10, xi, reference.temperature)
-            print(f"  thickness {ratio:.4f}, T(-10) {ahead:.4f} of the reference's")
+    for mach in asked.mach:
+        steady(closure, steady_shock(mach))
+    if asked.time > 0:
+        reference = reference_of(steady_shock(asked.march))
+        for name, system in (("closure", SixMoments(closure)), ("Navier-Stokes-Fourier", NavierStokesFourier())):
+            for cells in (asked.cells, 2 * asked.cells):
+                print(f"  {name}, Mach {asked.march:g}, {cells} cells, t = {asked.time:g}")
+                report(marched(system, asked.march, cells, asked.time), reference, asked.march)
 
 
 if __name__ == "__main__":

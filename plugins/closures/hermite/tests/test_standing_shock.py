@@ -6,9 +6,11 @@ import torch
 
 from eltanin_gas.flows.dispersion import growth_rates, hydrodynamic
 from eltanin_gas.flows.march import march
+from eltanin_gas.flows.scheme import transport
 from eltanin_gas.flows.six_moments import SixMoments
 from eltanin_gas.flows.standing import Profile, beginning, centres, profile, relative_l1, thickness
-from eltanin_gas.monatomic import State, rankine_hugoniot
+from eltanin_gas.flows.steady import nodes, standing_shock
+from eltanin_gas.monatomic import State, equilibrium_moments, rankine_hugoniot
 from eltanin_hermite.gradient import GradientMoments
 
 
@@ -53,6 +55,38 @@ def test_a_shock_begins_between_the_states_of_rankine_and_hugoniot():
     for i in range(3):
         assert float(state[i][0, 0]) == pytest.approx(upstream[i], rel=2e-3)
         assert float(state[i][0, -1]) == pytest.approx(downstream[i], rel=2e-2)
+
+
+def between(mach, xi, width=4.0):
+    """Return moments (N, 6) between the two sides."""
+    sides = [equilibrium_moments(*np.array(side)) for side in rankine_hugoniot(mach)]
+    return sides[0] + (sides[1] - sides[0]) * (1 + np.tanh(xi / width))[:, None] / 2
+
+
+def rate(moments, spacing):
+    """Return the mean |dU/dt| (6,) of moments (N, 6) at τ = 1 by the scheme of the march, away from the ends."""
+    u, one = torch.as_tensor(moments)[None], torch.ones(1, dtype=torch.float64)
+    system, tau, ends = SixMoments(grad), torch.ones(u.shape[:2], dtype=torch.float64), torch.zeros(1, dtype=torch.long)
+    change = transport(system, u, tau, spacing * one, ends, u[:, [0, -1]]) + system.equilibrium(u) - u
+    return float(change[0, 10:-10].abs().mean())
+
+
+def test_a_boundary_value_problem_has_the_shock_that_stands_in_the_scheme():
+    """Of Grad's closure at Mach 1.4: the scheme's rates, which know nothing of the solver, are those of its errors."""
+    xi = centres((-60.0, 60.0), 240).numpy()
+    start = between(1.4, xi)
+    found = standing_shock(grad, 1.4, xi, start)
+    assert found.before > 1
+    assert found.after < 1e-8
+    m = found.moments.T
+    assert max(np.ptp(flux) for flux in (m[1], m[2], m[3] / 2 + m[5])) < 1e-12
+    assert rate(found.moments, 0.5) < 0.02 * rate(start, 0.5)
+
+
+def test_a_fast_shock_of_bounded_speeds_leaves_a_residual():
+    """Grad's closure has no smooth shock at Mach 3: what is left does not vanish."""
+    xi = nodes(20.0, 30.0, 240)
+    assert standing_shock(grad, 3.0, xi, between(3.0, xi)).after > 1e-4
 
 
 @pytest.mark.parametrize("system", [SixMoments(grad), GradientMoments(grad)])

@@ -16,7 +16,10 @@ RelaxationTime = Callable[[Tensor, Tensor], Tensor]  # of density and temperatur
 class MomentSystem(Protocol):
     """d_t U + d_x F(U) = (E(U) - U)/τ, U (..., moments); where there is no flux F, A(U) d_x U in its place."""
 
-    moments: int
+    @property
+    def moments(self) -> int:
+        """How many there are."""
+        ...
 
     def difference(self, left: Tensor, right: Tensor) -> Tensor:
         """Return F(right) - F(left), or the integral of A dU along the segment between them."""

@@ -26,10 +26,10 @@ class Written:
         return CLOSURES[self.closure](s, a, b)
 
     def predict(self, x: Problems) -> Properties:
-        """Return A and B (cells, 2) of the given cells."""
-        states = torch.as_tensor(np.asarray(invariants(x.fields.values)))
+        """Return A and B (cells, 2) of the cells met."""
+        states = torch.as_tensor(np.asarray(invariants(x.met.values)))
         closing = torch.stack(self(*states.unbind(-1)), dim=-1)
-        return Properties.of(closing=Ragged(closing.numpy(), x.cells))
+        return Properties.of(closing=Ragged(closing.numpy(), x.met.counts))
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,7 @@ class ClassicalClosure:
 
     domain: ClassVar[str] = "gas"
     revision: ClassVar[int] = 1
+    predicts: ClassVar[frozenset[str]] = frozenset({"closing", "six_moments"})
     closure: str = "grad"
 
     def __post_init__(self) -> None:

@@ -1,17 +1,22 @@
 """Training of the closure: the labels' A and B, and real characteristic speeds wherever states are met.
 
-    loss = Σ weight [(A - A*)²/A*² + 2 (B - B*)²/B*²] + changes · Σ (errors of the change between neighbours)²
-           + hyperbolicity · Σ (imaginary parts of speeds)²
+    loss = mean ρ(errors of A and B) + changes · mean ρ(errors of their change from one labelled cell to the next)
+           + mixtures · mean ρ(errors of two Maxwellians) + hyperbolicity · mean Σ (imaginary parts of speeds)²
 
-over cells of labels and, with less weight, mixtures of a cold and a hot Maxwellian such as every shock's
-precursor is, faster than those that labels have shown. The speeds are those of the labels' states, of states
-around them, and of states near equilibrium. They are the roots λ of a polynomial P; their change with what is
-learned is -dP(λ)/P'(λ), which is kept finite where two of them meet.
+Errors are relative to how far A and B are from equilibrium. Six moments do not determine A and B: in waves of
+Kn > 0.1 one and the same state has A that differ by as much as A - 3. No closure can learn that, so
+ρ(e) = c² log(1 + e²/c²), which is e² for errors that can be mended and lets go of others. Mixtures of a cold and a
+hot Maxwellian are such as every shock's precursor is, faster than those that labels have shown. The speeds are those
+of the labels' states, of states around them, and of those of `states`. They are the roots λ of a polynomial P; their
+change with what is learned is -dP(λ)/P'(λ), which is kept finite where two of them meet.
+
+All cells that were drawn are looked at in every step of L-BFGS, and others are drawn after ROUND steps. The first
+half of the steps learns values alone, at a tenth of the cost.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -21,9 +26,13 @@ from torch import Tensor
 from eltanin_gas.flows.characteristics import closing_rows, polynomial, roots
 from eltanin_gas.flows.mixtures import two_maxwellians
 from eltanin_hermite.form import INPUTS, OUTPUTS, Layers, learned
+from eltanin_hermite.states import around, mixtures, near_equilibrium, two_sides
 
-_OF_SIZE = torch.tensor([1.0, 0.1, 1.0], dtype=torch.float64)  # of s, a and b in a state's distance from equilibrium
 MEETING = 1e-4  # |P'|² below which a root's change is held back
+MENDABLE = 0.05  # c, the error up to which a label is believed to be a function of the state
+LONGEST = 20.0  # imaginary parts beyond which a state pulls no more
+ROUND = 50  # evaluations on the same cells
+REMEMBERED = 40  # steps from which L-BFGS knows the curvature
 
 
 class Cells(NamedTuple):
@@ -36,14 +45,25 @@ class Cells(NamedTuple):
 
 @dataclass(frozen=True)
 class Schedule:
-    """steps of Adam; cells of one step; largest rate of learning; weights of imaginary speeds, mixtures and slopes."""
+    """steps: evaluations of the loss; cells looked at in one; weights of imaginary speeds, mixtures and changes."""
 
     steps: int
     cells: int
-    rate: float
     hyperbolicity: float
     mixtures: float
     changes: float
+
+
+class Drawn(NamedTuple):
+    """What one round learns from: cells and those beside them, (cells, …); mixtures (m, …); states met (k, 3)."""
+
+    states: Tensor
+    closing: Tensor
+    beside: Tensor
+    beside_closing: Tensor
+    mixed: Tensor
+    mixed_closing: Tensor
+    met: Tensor
 
 
 def first_layers(width: int, generator: torch.Generator) -> list[Tensor]:
@@ -65,91 +85,80 @@ def layers_of(flat: list[Tensor]) -> Layers:
 def fit(
     flat: list[Tensor], cells: Cells, schedule: Schedule, generator: torch.Generator
 ) -> tuple[list[Tensor], list[float]]:
-    """Return the weights and biases that were learned, and the loss of every step."""
+    """Return the weights and biases that were learned, and the loss of every evaluation."""
     flat = [x.clone().requires_grad_() for x in flat]
-    optimizer = torch.optim.Adam(flat, lr=schedule.rate)
-    rates = torch.optim.lr_scheduler.OneCycleLR(optimizer, schedule.rate, total_steps=schedule.steps)
     losses: list[float] = []
-    for _ in range(schedule.steps):
-        loss = _loss(layers_of(flat), cells, schedule, generator)
-        optimizer.zero_grad()
-        loss.backward()
-        torch.nn.utils.clip_grad_norm_(flat, 1.0)
-        optimizer.step()
-        rates.step()
-        losses.append(float(loss.detach()))
+    values_alone = replace(schedule, steps=schedule.steps // 2, hyperbolicity=0.0)
+    for part in (values_alone, schedule):
+        while len(losses) < part.steps:
+            _round(flat, drawn(cells, part, generator), part, losses)
     return [x.detach() for x in flat], losses
 
 
-def _loss(layers: Layers, cells: Cells, schedule: Schedule, generator: torch.Generator) -> Tensor:
-    chosen = torch.multinomial(cells.weights, schedule.cells, replacement=True, generator=generator)
-    states, known = cells.states[chosen], cells.closing[chosen]
-    mixed = mixtures(schedule.cells // 4, generator)
-    mixed_known = torch.stack(two_maxwellians(*mixed.unbind(-1)), dim=-1)
-    beside = (chosen + 1) % len(cells.states)
-    near = near_equilibrium(schedule.cells // 4, generator)
-    points = torch.cat([states, mixed, cells.states[beside], around(states, generator), near])
-    values, coefficients = _with_polynomial(layers, points)
-    n, m = len(states), len(mixed)
-    of_labels = relative(values[:n], known, states)
-    of_mixtures = relative(values[n : n + m], mixed_known, mixed)
-    of_changes = changes(
-        values[:n] - values[n + m : 2 * n + m], known - cells.closing[beside], states, cells.states[beside]
+def _round(flat: list[Tensor], seen: Drawn, schedule: Schedule, losses: list[float]) -> None:
+    """Learn from the same cells for ROUND evaluations of the loss, or less where it falls no more."""
+    most = min(ROUND, schedule.steps - len(losses))
+    optimizer = torch.optim.LBFGS(
+        flat, max_iter=most, max_eval=most, history_size=REMEMBERED, line_search_fn="strong_wolfe"
     )
-    complex_ = imaginary(coefficients).clamp(max=20.0).mean()
-    fitted = of_labels.mean() + schedule.mixtures * of_mixtures.mean() + schedule.changes * of_changes.mean()
-    return 100 * fitted + schedule.hyperbolicity * complex_
+
+    def evaluate() -> float:
+        optimizer.zero_grad()
+        found = loss(layers_of(flat), seen, schedule)
+        found.backward()
+        losses.append(float(found.detach()))
+        return losses[-1]
+
+    optimizer.step(evaluate)
 
 
-def relative(values: Tensor, known: Tensor, states: Tensor) -> Tensor:
-    """Return squares of relative errors (cells,), with more weight the nearer to equilibrium."""
-    size = torch.linalg.vector_norm(states * _OF_SIZE, dim=-1)
-    weight = 1 + 0.05 * (0.02 + size) ** -1.5
-    a, b = ((values - known) / known).unbind(-1)
-    return weight * (a**2 + 2 * b**2)
+def drawn(cells: Cells, schedule: Schedule, generator: torch.Generator) -> Drawn:
+    """Return cells by their weights, mixtures, and states whose speeds are looked at."""
+    count = min(schedule.cells, len(cells.states))
+    chosen = torch.multinomial(cells.weights, count, generator=generator)
+    beside = (chosen + 1) % len(cells.states)
+    states, few = cells.states[chosen], max(schedule.cells // 3, 1)
+    mixed = mixtures(few, generator)
+    met = [states, around(states, generator), around(two_sides(few, generator), generator)]
+    met += [near_equilibrium(few, generator)]
+    return Drawn(
+        states,
+        cells.closing[chosen],
+        cells.states[beside],
+        cells.closing[beside],
+        mixed,
+        torch.stack(two_maxwellians(*mixed.unbind(-1)), dim=-1),
+        torch.cat(met),
+    )
 
 
-def changes(found: Tensor, known: Tensor, one: Tensor, other: Tensor) -> Tensor:
-    """Return squares of errors (cells,) of the change of A and B between two cells, over the change of the state.
-
-    A standing shock passes a point where a characteristic stands still, and there slopes decide, not values.
-    """
-    size = torch.linalg.vector_norm(0.5 * (one + other) * _OF_SIZE, dim=-1)
-    distance = torch.linalg.vector_norm((one - other) * _OF_SIZE, dim=-1)
-    rate = (found - known).square() @ torch.tensor([0.04, 1.0], dtype=found.dtype)
-    return rate / (distance**2 + (0.02 * size + 1e-3) ** 2)
-
-
-def mixtures(count: int, generator: torch.Generator) -> Tensor:
-    """Return states (count, 3) of precursors: few hot molecules that fly at 2 to 25 T^(1/2) against a cold gas.
-
-    Of the second gas: weight w, velocity -V and temperature T2 up to V²/8, over the temperature of the first.
-    """
-    weight, speed, heat = torch.rand(3, count, generator=generator, dtype=torch.float64)
-    speed = 2 * 12.5**speed
-    part = (0.5 / (1 + speed**2 / 16)) * 10 ** (-4 * weight)
-    hot = 1 + heat * speed**2 / 8
-    first, second = part * speed, -(1 - part) * speed
-    temperature = 1 + part * (hot - 1) + part * (1 - part) * speed**2 / 3
-    stress = 2 / 3 * part * (1 - part) * speed**2 / temperature
-    d = ((1 - part) * first**3 + part * second**3) / temperature**1.5
-    b = ((1 - part) * first + part * hot * second) / temperature**1.5
-    return torch.stack([stress, d + 3 * b, b], dim=-1)
+def loss(layers: Layers, seen: Drawn, schedule: Schedule) -> Tensor:
+    """Return the loss."""
+    points = torch.cat([seen.states, seen.beside, seen.mixed])
+    found = torch.stack(learned(layers, *points.unbind(-1)), dim=-1)
+    here, beside, mixed = found.split([len(seen.states), len(seen.beside), len(seen.mixed)])
+    size = sizes(seen.states, seen.closing)
+    error = here - seen.closing
+    change = (seen.closing - seen.beside_closing).abs() + 0.02 * size
+    total = robust(error / size) + schedule.changes * robust((error - (beside - seen.beside_closing)) / change)
+    if schedule.mixtures:
+        total = total + schedule.mixtures * robust((mixed - seen.mixed_closing) / sizes(seen.mixed, seen.mixed_closing))
+    if schedule.hyperbolicity:
+        complex_ = imaginary(_polynomial(layers, seen.met)).clamp(max=LONGEST).mean()
+        total = total + schedule.hyperbolicity * complex_
+    return total
 
 
-def around(states: Tensor, generator: torch.Generator) -> Tensor:
-    """Return states beside these (cells, 3)."""
-    noise = torch.randn(len(states), 4, generator=generator, dtype=states.dtype)
-    scale = torch.exp(0.3 * noise[:, :1]) * (1 + noise[:, 1:] * torch.tensor([0.15, 0.1, 0.2], dtype=states.dtype))
-    found = states * scale
-    return torch.cat([found[:, :1].clamp(-0.9, 1.6), found[:, 1:]], dim=-1)
+def sizes(states: Tensor, closing: Tensor) -> Tensor:
+    """Return how far A and B (cells, 2) are from equilibrium, above 0."""
+    far = (states[:, 0].abs() + states[:, 2].abs())[:, None]
+    scale = torch.tensor([1.0, 0.5], dtype=states.dtype) * far + torch.tensor([3e-3, 1e-3], dtype=states.dtype)
+    return (closing - torch.tensor([3.0, 1.0], dtype=states.dtype)).abs() + scale
 
 
-def near_equilibrium(count: int, generator: torch.Generator) -> Tensor:
-    """Return states (count, 3) at distances of 1e-3 to 0.3, in all directions."""
-    amplitude = 10 ** (2.5 * torch.rand(count, 1, generator=generator, dtype=torch.float64) - 3)
-    s, d, b = (amplitude * torch.randn(count, 3, generator=generator, dtype=torch.float64)).unbind(-1)
-    return torch.stack([s.clamp(-0.9, 1.6), d + 1.5 * b, b / 2], dim=-1)
+def robust(error: Tensor) -> Tensor:
+    """Return the mean over cells of c² log(1 + e²/c²) of errors (cells, 2)."""
+    return MENDABLE**2 * torch.log1p(error.square().sum(-1) / MENDABLE**2).mean()
 
 
 def imaginary(coefficients: Tensor) -> Tensor:
@@ -160,15 +169,14 @@ def imaginary(coefficients: Tensor) -> Tensor:
             (i * coefficients[..., i, None] * found ** (i - 1) for i in range(1, 7)), start=torch.zeros_like(found)
         )
         inverse = slope.conj() / (slope.abs() ** 2 + MEETING)
-        scale = 1 + found.abs().amax(-1) ** 2
     value = sum((coefficients[..., i, None] * found**i for i in range(7)), start=torch.zeros_like(found))
-    return 20 * ((found - value * inverse).imag ** 2).sum(-1) / scale
+    moved = found - value * inverse
+    return 20 * (moved.imag**2).sum(-1) / (1 + moved.abs().amax(-1) ** 2)
 
 
-def _with_polynomial(layers: Layers, states: Tensor) -> tuple[Tensor, Tensor]:
+def _polynomial(layers: Layers, states: Tensor) -> Tensor:
     s, a, b = (x.detach().requires_grad_() for x in states.unbind(-1))
     values = learned(layers, s, a, b)
     ones = torch.ones_like(s)
     by = [torch.stack(torch.autograd.grad(v, (s, a, b), ones, create_graph=True), dim=-1) for v in values]
-    rows = closing_rows(s, a, b, values, (by[0], by[1]))
-    return torch.stack(values, dim=-1), polynomial(*rows)
+    return polynomial(*closing_rows(s, a, b, values, (by[0], by[1])))
