@@ -53,6 +53,12 @@ def jastrow(x):
     return lap.total_of_pairs(lap.power(r + torch.ones(()), -1.0) * r, FIRST, SECOND, 4)
 
 
+def sums_of_pairs(x):
+    r = lap.separations(x, FIRST, SECOND, lambda t: t - 6 * (t / 6).round())
+    h = lap.spread_pairs(lap.tanh(lap.dense(lap.linear(lambda t: t[..., None], r), WIDE[:1])), FIRST, SECOND, 4)
+    return lap.sum_last(lap.tanh(lap.dense(h, ATTENTION[0])) * h, 2)
+
+
 def nuclear(x):
     r = lap.norm(lap.own(x) - torch.ones(3))
     return lap.total_of_own(-r) * lap.total_of_own(lap.exp(-r))
@@ -72,6 +78,7 @@ RULES = {
     "attention": attended,
     "pairs": smooth_pairs,
     "jastrow": jastrow,
+    "sums_of_pairs": sums_of_pairs,
     "own": nuclear,
 }
 

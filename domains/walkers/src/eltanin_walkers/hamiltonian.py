@@ -26,12 +26,14 @@ class Hamiltonian:
     """Labels walkers with the terms of the local energy that do not depend on the wave function.
 
     energy_unit: of all that it returns.
+    per_particle: what is reported is divided by the number of particles, as of a fluid.
     """
 
     domain: ClassVar[str] = "walkers"
     revision: ClassVar[int] = 1
     outside: ClassVar[tuple[str, ...]] = ()
     energy_unit: ClassVar[str] = "hartree"
+    per_particle: ClassVar[bool] = False
 
     def potential(self, positions: np.ndarray) -> np.ndarray:
         """Return the diagonal part V (n,) at positions (n, particles, dimensions)."""

@@ -10,6 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
+BLOCK, BLOCKS = 10, 40  # steps in a block at least, blocks of a training at most
+LEAST = 5  # points of a line
+FAR = 10.0  # times the measured variance, beyond which E is no longer linear in it
+SIGNIFICANT = 3.0  # standard errors that a slope is above zero
 WINDOW = 5.0  # Sokal: the sum over lags ends where it is so many autocorrelation times long
 
 
@@ -90,6 +94,40 @@ def r_hat(series: np.ndarray) -> float:
 def v_score(energy: float, variance: float, particles: int) -> float:
     """Return N Var / E², which compares systems of any size (Wu et al., Science 386, 296 (2024))."""
     return particles * variance / energy**2
+
+
+class Extrapolation(NamedTuple):
+    """Energy at zero variance, its error bar, and dE/dVar with its own."""
+
+    energy: float
+    error: float
+    slope: float
+    slope_error: float
+
+
+def zero_variance(energy: np.ndarray, variance: np.ndarray, measured: Estimate) -> Extrapolation | None:
+    """Return E_0 of E = E_0 + s Var, which holds near an eigenstate (Kwon, Ceperley and Martin, PRB 48, 12037 (1993)).
+
+    energy, variance: (T,) of a training, taken together in blocks of successive steps; the blocks within tenfold the
+    measured variance and the measured energy itself make a line of least squares. Errors grow by √(χ²/ν) where the
+    points are no line. None where that makes no sense: few points, alike in variance, or not going downhill.
+    """
+    length = max(BLOCK, len(energy) // BLOCKS)
+    kept = len(energy) // length * length
+    e, v = (np.asarray(a)[len(energy) - kept :].reshape(-1, length) for a in (energy, variance))
+    near = np.isfinite(e).all(1) & np.isfinite(v).all(1) & (v.mean(1) < FAR * measured.variance)
+    means, errors = e[near].mean(1), e[near].std(1, ddof=1) / np.sqrt(length)
+    x = np.append(v[near].mean(1), measured.variance)
+    y, sigma = np.append(means, measured.mean), np.append(errors, measured.error)
+    if len(x) < LEAST or x.max() < 2 * x.min() or not (sigma > 0).all():
+        return None
+    design = np.stack([np.ones_like(x), x], axis=1) / sigma[:, None]
+    covariance = np.linalg.inv(design.T @ design)
+    line = covariance @ design.T @ (y / sigma)
+    chi2 = float(((y / sigma - design @ line) ** 2).sum()) / (len(x) - 2)
+    error, slope_error = np.sqrt(max(1.0, chi2) * np.diag(covariance))
+    found = Extrapolation(float(line[0]), float(error), float(line[1]), float(slope_error))
+    return found if found.slope > SIGNIFICANT * found.slope_error else None
 
 
 def _naive_error(x: np.ndarray) -> float:

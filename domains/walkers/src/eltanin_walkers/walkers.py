@@ -14,8 +14,8 @@ from eltanin.batch import Batch, Column
 class Walkers(Batch):
     """n walkers, each of which is one configuration of all particles.
 
-    positions: (n, particles, dimensions) bohr; on a lattice spins ±1 (n, sites, 1).  evidence: how a
-    walker got there (part of its proposals accepted, …).
+    positions: (n, particles, dimensions), in bohr for electrons, else in the system's unit of length; on a lattice
+    spins ±1 (n, sites, 1).  evidence: how a walker got there (part of its proposals accepted, …).
     """
 
     positions: np.ndarray

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -18,9 +19,19 @@ class Measurable(Protocol):
         """Return `log_psi` (n,) and `sign` (n,)."""
         ...
 
-    def local_energy(self, x: Walkers, labels: Properties) -> np.ndarray:
-        """Return H ψ / ψ (n,) at labelled walkers."""
+    def local_terms(self, x: Walkers, labels: Properties) -> Mapping[str, np.ndarray]:
+        """Return `energy` (n,), H ψ / ψ at labelled walkers.
+
+        In space also `kinetic`, `kinetic_laplacian` and `kinetic_gradient` (n,), three that have one mean over ψ².
+        """
         ...
+
+
+@runtime_checkable
+class Trained(Protocol):
+    """A predictor that knows the way it came."""
+
+    history: Mapping[str, np.ndarray]  # `energy` (T,) and `variance` (T,) of the steps of its training
 
 
 @runtime_checkable

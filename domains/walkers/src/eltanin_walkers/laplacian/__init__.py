@@ -1,12 +1,14 @@
 """The forward Laplacian: nets written with these functions carry value, Jacobian and Laplacian together."""
 
-from eltanin_walkers.laplacian.carried import Carried, Value, carry, linear
+from eltanin_walkers.laplacian.carried import Carried, Value, carry, elementwise, linear
 from eltanin_walkers.laplacian.derivatives import Derivatives, by_hessian, derivatives, forward
 from eltanin_walkers.laplacian.particles import (
     own,
     pairs,
     relative,
+    separations,
     spread,
+    spread_pairs,
     spread_sums,
     total_of_own,
     total_of_pairs,
@@ -40,6 +42,7 @@ __all__ = [
     "concatenate",
     "dense",
     "derivatives",
+    "elementwise",
     "exp",
     "forward",
     "linear",
@@ -50,11 +53,13 @@ __all__ = [
     "pairs",
     "power",
     "relative",
+    "separations",
     "signed_logsumexp",
     "sin",
     "slogdet",
     "softmax",
     "spread",
+    "spread_pairs",
     "spread_sums",
     "sqrt",
     "square_norm",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
@@ -43,13 +43,15 @@ def by_hessian(log_psi: LogPsi, x: Tensor) -> Derivatives:
 
     basis = torch.eye(x[0].numel(), dtype=x.dtype, device=x.device).reshape(-1, *x.shape[1:])
 
-    def one(r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        curvature = vmap(lambda e: (jvp(grad(alone), (r,), (e,))[1] * e).sum())(basis)
-        return alone(r), grad(alone)(r), curvature.sum()
+    # One map over the walkers inside, one over the directions outside: with both outside, the second derivative of
+    # torch's slogdet takes the matrix of another walker.
+    def along(direction: Tensor) -> Tensor:
+        slope: Any = vmap(grad(alone))
+        return (jvp(slope, (x,), (direction.expand_as(x),))[1] * direction).sum((1, 2))
 
     with warnings.catch_warnings():  # torch scripts its own decompositions when it takes its first forward derivative
         warnings.filterwarnings("ignore", r".*torch\.jit\.script. is deprecated", DeprecationWarning)
-        return Derivatives(*vmap(one)(x))
+        return Derivatives(vmap(alone)(x), vmap(grad(alone))(x), vmap(along)(basis).sum(0))
 
 
 def derivatives(

@@ -7,6 +7,8 @@ with others: that saves a factor N of work and memory.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor
 
@@ -30,6 +32,16 @@ def pairs(x: Value, first: Tensor, second: Tensor) -> Value:
     positions = x if isinstance(x, Tensor) else x.value
     between = positions[:, first] - positions[:, second]
     return between if isinstance(x, Tensor) else _local(between)
+
+
+def separations(x: Value, first: Tensor, second: Tensor, nearest: Callable[[Tensor], Tensor]) -> Value:
+    """Return |r_i - r_j| (n, pairs) to nearest images: by r_i - r_j, the slope is u and the Laplacian (d - 1) / r."""
+    positions = x if isinstance(x, Tensor) else x.value
+    between = nearest(positions[:, first] - positions[:, second])
+    r = torch.linalg.vector_norm(between, dim=-1)
+    if isinstance(x, Tensor):
+        return r
+    return Carried(r, (between / r[..., None]).movedim(-1, 0), (between.shape[-1] - 1) / r)
 
 
 def spread(h: Value) -> Value:
@@ -56,6 +68,25 @@ def spread_sums(h: Value, weight: Tensor) -> Value:
     laplacian = 2 * torch.einsum("nijf,ij,jg->nigf", h.laplacian, others, weight)
     value = torch.einsum("nijf,jg->nigf", h.value, weight)
     return Carried(value.flatten(-2), jacobian.flatten(0, 1).flatten(-2), laplacian.flatten(-2))
+
+
+def spread_pairs(h: Value, first: Tensor, second: Tensor, particles: int) -> Value:
+    """Return Σ_j h_ij (n, N, f), of h (n, pairs, f), a function of r_i - r_j that is the same for both."""
+    if isinstance(h, Tensor):
+        zeros = h.new_zeros((len(h), particles, h.shape[-1]))
+        return zeros.index_add(1, first, h).index_add(1, second, h)
+    n, _, width = h.shape
+    slope, d = h.jacobian.permute(2, 0, 1, 3), len(h.jacobian)  # (pairs, d, n, f)
+    own = slope.new_zeros((particles, d, n, width)).index_add(0, first, slope).index_add(0, second, slope, alpha=-1)
+    jacobian = slope.new_zeros((particles, d, n, particles, width))  # by the place of each, of the sum of each
+    jacobian[first, :, :, second] = slope
+    jacobian[second, :, :, first] = -slope
+    each = torch.arange(particles, device=slope.device)
+    jacobian[each, :, :, each] = own
+    value, laplacian = (spread_pairs(t, first, second, particles) for t in (h.value, 2 * h.laplacian))
+    assert isinstance(value, Tensor)
+    assert isinstance(laplacian, Tensor)
+    return Carried(value, jacobian.flatten(0, 1), laplacian)
 
 
 def total_of_own(h: Value) -> Value:

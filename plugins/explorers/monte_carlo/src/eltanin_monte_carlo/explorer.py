@@ -12,6 +12,7 @@ from eltanin.batch import Properties
 from eltanin.protocols import Feedback, Predictor, Rng, System
 from eltanin.registry import slot
 from eltanin_monte_carlo.moves import Move
+from eltanin_monte_carlo.sweeps import Sweep
 from eltanin_walkers.walkers import Walkers
 
 Psi = Predictor[Walkers, Properties]
@@ -28,16 +29,16 @@ class MonteCarlo:
 
     move: how walkers are moved.
     walkers: independent chains.
-    steps: moves of every chain in a round.
+    steps: moves of every chain in a round; with explorer/move=single_particle each is a sweep over all particles.
     burn_in: moves of every chain before the first round with a wave function.
-    step: length of a move at the beginning, bohr.
+    step: length of a move at the beginning, in the system's unit of length.
     acceptance: part of the moves that is to be accepted; the step follows it.
     """
 
     domain: ClassVar[str] = "walkers"
     revision: ClassVar[int] = 1
     system: System
-    move: Move = slot("explorer/move", "gaussian")
+    move: Move | Sweep = slot("explorer/move", "gaussian")
     walkers: int = 256
     steps: int = 10
     burn_in: int = 200
@@ -78,8 +79,12 @@ class MonteCarlo:
         return step * float(np.exp(0.5 * (accepted.mean() - self.acceptance))) if self.move.tuned else step
 
 
-def walk(psi: Psi, move: Move, here: np.ndarray, step: float, steps: int, rng: Rng) -> tuple[np.ndarray, np.ndarray]:
+def walk(
+    psi: Psi, move: Move | Sweep, here: np.ndarray, step: float, steps: int, rng: Rng
+) -> tuple[np.ndarray, np.ndarray]:
     """Return where walkers (n, particles, dimensions) are after so many moves, and which part was accepted (n,)."""
+    if isinstance(move, Sweep):
+        return move.sweep(psi, here, step, steps, rng)
     log_here, seen, accepted = log_psi(psi, here), move.look(psi, here), np.zeros(len(here))
     for _ in range(steps):
         there = move.propose(here, seen, step, rng)
