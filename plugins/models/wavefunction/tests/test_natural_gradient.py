@@ -75,7 +75,7 @@ def test_every_optimizer_finds_the_bottom_of_a_valley(optimizer):
     theta, state = torch.zeros(3, dtype=torch.float64), optimizer.begin(3)
     scores, _ = sample(64, 3)
     for _ in range(400):
-        step, state = optimizer.step(scores, scores @ (theta - target), state)
+        step, state = optimizer.step(*ng.centred(scores, scores @ (theta - target)), state)
         theta = theta + step
     torch.testing.assert_close(theta, target, rtol=0, atol=5e-3)
 

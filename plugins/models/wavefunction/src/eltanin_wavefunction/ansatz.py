@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from torch import Tensor
 
 from eltanin.protocols import Rng
+from eltanin_walkers.courses import Course
 from eltanin_walkers.laplacian import Value
 
 Parameters = dict[str, Tensor]
@@ -21,4 +22,13 @@ class Ansatz(Protocol):
 
     def log_psi(self, parameters: Parameters, x: Value) -> tuple[Tensor, Value]:
         """Return sign (n,) and log|ψ| (n,) at positions (n, particles, dimensions), plain or carried."""
+        ...
+
+
+@runtime_checkable
+class Pairwise(Protocol):
+    """A form that finds what a move of one particle changes without looking at all others of it."""
+
+    def course(self, parameters: Parameters, positions: Tensor) -> Course:
+        """Begin a walk by one particle at a time at positions (n, particles, dimensions)."""
         ...

@@ -24,10 +24,8 @@ from eltanin_walkers import laplacian as lap
 from eltanin_walkers.laplacian import Value
 from eltanin_walkers.systems.molecule import Molecule
 from eltanin_wavefunction.ansatz import Parameters
-from eltanin_wavefunction.electrons import electron_cusps, features, nuclear_cusps, softened
+from eltanin_wavefunction.electrons import FEATURES, electron_cusps, features, nuclear_cusps, placed, softened
 from eltanin_wavefunction.orbitals import begun
-
-FEATURES = 4  # of a displacement
 
 
 @dataclass(frozen=True)
@@ -70,19 +68,23 @@ class Determinants:
     def log_psi(self, parameters: Parameters, x: Value) -> tuple[Tensor, Value]:
         """Return sign and log|ψ|."""
         charges, nuclei = (torch.as_tensor(a, dtype=torch.float64) for a in self.system.geometry)
-        from_nuclei = lap.linear(lambda t: t[..., None, :], lap.own(x)) - nuclei
-        hidden = self._layers(parameters, from_nuclei, features(lap.relative(x)))
         sign, log = torch.ones(()), None
-        for spin, rows in self._blocks():
-            matrix = self._orbitals(parameters, spin, rows, hidden, from_nuclei, charges)
+        for matrix in self.matrices(parameters, x):
             this_sign, this_log = lap.slogdet(matrix)
             sign, log = sign * this_sign, this_log if log is None else log + this_log
         assert log is not None
         sign, log = lap.signed_logsumexp(sign, log)
-        log = log + nuclear_cusps(x, charges, nuclei)
+        log = log + nuclear_cusps(x, charges, nuclei, 1 / charges)
         if x.shape[1] > 1:
             log = log + electron_cusps(x, self.system.spins, parameters["lengths"].abs())
         return sign, log
+
+    def matrices(self, parameters: Parameters, x: Value) -> list[Value]:
+        """Return the orbitals at the electrons of each spin (n, determinants, electrons, orbitals)."""
+        charges, nuclei = (torch.as_tensor(a, dtype=torch.float64) for a in self.system.geometry)
+        from_nuclei = lap.linear(lambda t: t[..., None, :], lap.own(x)) - nuclei
+        hidden = self._layers(parameters, from_nuclei, features(lap.relative(x)))
+        return [self._orbitals(parameters, spin, rows, hidden, from_nuclei, charges) for spin, rows in self._blocks()]
 
     def _blocks(self) -> list[tuple[str, slice]]:
         up, down = self.system.spins
@@ -115,20 +117,8 @@ class Determinants:
         distance = softened(lap.square_norm(lap.linear(lambda t: t[..., rows, :, :], from_nuclei)), 1 / charges)
         decay = lap.linear(lambda t: t[..., None, :] * -parameters[f"{spin}_decay"], distance)
         envelopes = lap.sum_last(lap.exp(decay) * parameters[f"{spin}_amplitude"])
-        matrix = factors * _placed(envelopes, rows, hidden)
+        matrix = factors * placed(envelopes, rows, self.system.number)
         return lap.linear(lambda t: t.unflatten(-1, (self.determinants, -1)).movedim(-2, -3), matrix)
-
-
-def _placed(own: Value, rows: slice, like: Value) -> Value:
-    """Return functions (n, electrons of a spin, f) of each electron's place with derivatives by all coordinates."""
-    if isinstance(own, Tensor) or isinstance(like, Tensor):
-        return own
-    spread = lap.spread(own)
-    assert isinstance(spread, lap.Carried)
-    d = len(own.jacobian)
-    jacobian = spread.jacobian.new_zeros((len(like.jacobian), *spread.jacobian.shape[1:]))
-    jacobian[d * rows.start : d * rows.stop] = spread.jacobian
-    return lap.Carried(spread.value, jacobian, spread.laplacian)
 
 
 def _dense(parameters: Parameters, name: str, inputs: int, outputs: int, rng: Rng) -> None:

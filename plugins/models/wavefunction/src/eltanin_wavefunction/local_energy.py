@@ -33,20 +33,28 @@ def _evaluated(log_psi: Callable[[Value], tuple[Tensor, Value]], x: Tensor) -> t
     return torch.cat([sign for sign, _ in parts]), torch.cat([torch.as_tensor(log) for _, log in parts])
 
 
-def local_energy(
+def local_terms(
     log_psi: Callable[[Value], tuple[Tensor, Value]],
     x: Tensor,
     labels: Mapping[str, Tensor],
     mass: float | None,
     chunk: int,
-) -> Tensor:
-    """Return H ψ / ψ (n,): the potential, kinetic energy where there is a mass, and hopping on a lattice."""
-    energy = labels["potential"]
+) -> dict[str, Tensor]:
+    """Return `energy` (n,), H ψ / ψ: the potential, kinetic energy where there is a mass, and hopping on a lattice.
+
+    Where there is a mass, also three kinetic energies (n,) with one mean over ψ², for <-∇² log|ψ|> = 2 <|∇ log|ψ||²>:
+    `kinetic` is -∇²ψ / 2mψ, `kinetic_laplacian` -∇² log|ψ| / 4m, `kinetic_gradient` |∇ log|ψ||² / 2m.
+    """
+    terms, energy = dict[str, Tensor](), labels["potential"]
     if mass is not None:
-        energy = energy + kinetic(derivatives(log_psi, x, chunk), mass)
+        found = derivatives(log_psi, x, chunk)
+        terms["kinetic"] = kinetic(found, mass)
+        terms["kinetic_laplacian"] = -found.laplacian / (4 * mass)
+        terms["kinetic_gradient"] = (found.gradient**2).sum((1, 2)) / (2 * mass)
+        energy = energy + terms["kinetic"]
     if "connected" in labels:
         energy = energy + hopping(log_psi, x, labels["connected"], labels["elements"])
-    return energy
+    return terms | {"energy": energy}
 
 
 def scores(ansatz: Ansatz, parameters: Parameters, x: Tensor, chunk: int) -> Tensor:

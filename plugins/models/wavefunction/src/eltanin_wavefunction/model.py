@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,24 +14,31 @@ from eltanin.batch import Properties
 from eltanin.protocols import Dataset, Metrics, Reason, Rng, System
 from eltanin.registry import slot
 from eltanin_walkers import laplacian as lap
+from eltanin_walkers.courses import Course
 from eltanin_walkers.walkers import Walkers
-from eltanin_wavefunction.ansatz import Ansatz, Parameters
-from eltanin_wavefunction.local_energy import local_energy, moved, scores
-from eltanin_wavefunction.natural_gradient import clipped
+from eltanin_wavefunction.ansatz import Ansatz, Pairwise, Parameters
+from eltanin_wavefunction.local_energy import local_terms, moved, scores
+from eltanin_wavefunction.natural_gradient import centred, clipped
 from eltanin_wavefunction.optimizers import Optimizer
+from eltanin_wavefunction.starting import Start
 
 Walked = Dataset[Walkers, Properties, Properties]
 State = dict[str, Any]
+REMEMBERED = ("energy", "variance")
 
 
 @dataclass(frozen=True)
 class Psi:
-    """A wave function that stands still."""
+    """A wave function that stands still.
+
+    history: `energy` (T,) and `variance` (T,) of the steps that led to it.
+    """
 
     ansatz: Ansatz
     parameters: Parameters
     mass: float | None
     chunk: int
+    history: Mapping[str, np.ndarray] = field(default_factory=dict[str, np.ndarray])
 
     def log_psi(self, x: lap.Value) -> tuple[Tensor, lap.Value]:
         """Return sign and log|ψ| (n,)."""
@@ -49,14 +56,21 @@ class Psi:
         log = torch.as_tensor(self.log_psi(positions)[1])
         return torch.autograd.grad(log.sum(), positions)[0].numpy()
 
+    def course(self, x: Walkers) -> Course | None:
+        """Begin a walk by one particle at a time, if the form has a quick way."""
+        if not isinstance(self.ansatz, Pairwise):
+            return None
+        return self.ansatz.course(self.parameters, torch.as_tensor(x.positions))
+
     def local_energy(self, x: Walkers, labels: Properties) -> np.ndarray:
         """Return H ψ / ψ (n,) at labelled walkers."""
-        return self.energy_of(x, labels).numpy()
+        return self.local_terms(x, labels)["energy"]
 
-    def energy_of(self, x: Walkers, labels: Properties) -> Tensor:
-        """Return H ψ / ψ (n,) as a tensor."""
+    def local_terms(self, x: Walkers, labels: Properties) -> dict[str, np.ndarray]:
+        """Return `energy` (n,), H ψ / ψ, and in space the three `kinetic…` whose means are the same."""
         values = {name: torch.as_tensor(column) for name, column in labels.values.items()}
-        return local_energy(self.log_psi, torch.as_tensor(x.positions), values, self.mass, self.chunk)
+        terms = local_terms(self.log_psi, torch.as_tensor(x.positions), values, self.mass, self.chunk)
+        return {name: term.numpy() for name, term in terms.items()}
 
 
 @dataclass(frozen=True)
@@ -65,15 +79,18 @@ class WaveFunction:
 
     ansatz: its form.
     optimizer: how its parameters follow the energy.
+    start: what finds its first parameters; none, and it begins as the form itself says.
     chunk: walkers whose derivatives are held in memory together.
     clip: for the step, a local energy is at most so many mean distances from the median; none is when reported.
     """
 
     domain: ClassVar[str] = "walkers"
     revision: ClassVar[int] = 1
+    measurable: ClassVar[bool] = True
     system: System
     ansatz: Ansatz = slot("model/ansatz", "determinants")
     optimizer: Optimizer = slot("model/optimizer", "spring")
+    start: Start | None = slot("model/start", None)
     chunk: int = 256
     clip: float = 5.0
 
@@ -83,13 +100,19 @@ class WaveFunction:
             raise ValueError(f"model.chunk={self.chunk}: give 1 or more walkers")
         if not self.clip > 0:
             raise ValueError(f"model.clip={self.clip}: every energy would be the median; give a number above 0")
+        if self.start:
+            self.start.check(self.ansatz)
 
     def init(self, data: Walked, rng: Rng) -> State:
         """Return the first guess."""
         del data
         parameters = self.ansatz.begin(rng)
+        if self.start:
+            parameters = self.start.begun(self.ansatz, parameters, rng)
         count = sum(p.numel() for p in parameters.values())
-        return {"parameters": parameters, "good": parameters, "optimizer": self.optimizer.begin(count)}
+        nothing = {name: np.zeros(0) for name in REMEMBERED}
+        start = self.optimizer.begin(count)
+        return {"parameters": parameters, "good": parameters, "optimizer": start, "history": nothing}
 
     def train(self, state: State, data: Walked, rng: Rng) -> tuple[State, Metrics]:
         """Take one step; the metrics are of the wave function before it. Where no wave function led there is none."""
@@ -97,28 +120,31 @@ class WaveFunction:
         if np.all(data.reason == int(Reason.INITIAL)):
             return state, {}
         psi, x = self.predictor(state), data.configurations
-        energies = psi.energy_of(x, data.labels)
+        energies = torch.as_tensor(psi.local_energy(x, data.labels))
         sound = torch.isfinite(energies)
         if not sound.all():
             return self._back(state), {"rolled_back": 1.0}
         gradients = scores(self.ansatz, psi.parameters, torch.as_tensor(x.positions), self.chunk)
-        step, optimizer = self.optimizer.step(gradients, clipped(energies, self.clip), state["optimizer"])
+        o, errors = centred(gradients, clipped(energies, self.clip))
+        step, optimizer = self.optimizer.step(o, errors, state["optimizer"])
         if not torch.isfinite(step).all():
             return self._back(state), {"rolled_back": 1.0}
-        parameters = moved(psi.parameters, step)
-        after = {"parameters": parameters, "good": psi.parameters, "optimizer": optimizer}
-        return after, _told(energies) | {"step": float(step.norm())}
+        told = _told(energies)
+        history = {name: np.append(state["history"][name], told[name]) for name in REMEMBERED}
+        after = {"parameters": moved(psi.parameters, step), "good": psi.parameters, "optimizer": optimizer}
+        return after | {"history": history}, told | {"step": float(step.norm())}
 
     def _back(self, state: State) -> State:
         """Return to the last parameters whose energies were finite, and forget where the optimizer was going."""
         good = _tensors(state["good"])
         count = sum(p.numel() for p in good.values())
         fresh = self.optimizer.begin(count) | {"steps": state["optimizer"]["steps"]}
-        return {"parameters": good, "good": good, "optimizer": fresh}
+        return {"parameters": good, "good": good, "optimizer": fresh, "history": state["history"]}
 
     def predictor(self, state: State) -> Psi:
         """Return the wave function."""
-        return Psi(self.ansatz, _tensors(state["parameters"]), getattr(self.system, "mass", None), self.chunk)
+        mass = getattr(self.system, "mass", None)
+        return Psi(self.ansatz, _tensors(state["parameters"]), mass, self.chunk, state["history"])
 
 
 def _tensors(parameters: Mapping[str, Any]) -> Parameters:

@@ -14,14 +14,14 @@ State = dict[str, Any]
 
 
 class Optimizer(Protocol):
-    """Turns scores and energies of walkers into a step of the parameters."""
+    """Turns scores O (N, P) and errors ε (N,) of walkers, over √N, into a step of the parameters towards O dθ = ε."""
 
     def begin(self, parameters: int) -> State:
         """Return what is known before the first step."""
         ...
 
-    def step(self, scores: Tensor, energies: Tensor, state: State) -> tuple[Tensor, State]:
-        """Return a step (P,), from scores (N, P) and clipped energies (N,), and what is known after it."""
+    def step(self, o: Tensor, errors: Tensor, state: State) -> tuple[Tensor, State]:
+        """Return a step (P,), and what is known after it."""
         ...
 
 
@@ -71,9 +71,8 @@ class Spring(_Rate):
         """Return a step of nothing."""
         return {"steps": 0, "before": torch.zeros(parameters, dtype=torch.float64)}
 
-    def step(self, scores: Tensor, energies: Tensor, state: State) -> tuple[Tensor, State]:
+    def step(self, o: Tensor, errors: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the step."""
-        o, errors = natural_gradient.centred(scores, energies)
         before = torch.as_tensor(state["before"], device=o.device)
         direction = natural_gradient.spring(o, errors, self.damping, before, self.momentum)
         step = natural_gradient.constrained(self.now(state) * direction, self.longest)
@@ -100,9 +99,8 @@ class StochasticReconfiguration(_Rate):
         del parameters
         return {"steps": 0}
 
-    def step(self, scores: Tensor, energies: Tensor, state: State) -> tuple[Tensor, State]:
+    def step(self, o: Tensor, errors: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the step."""
-        o, errors = natural_gradient.centred(scores, energies)
         few = o.shape[1] <= o.shape[0]
         solve = natural_gradient.stochastic_reconfiguration if few else natural_gradient.minimum_step
         step = self.now(state) * solve(o, errors, self.damping)
@@ -128,9 +126,8 @@ class Adam(_Rate):
         zeros = torch.zeros(parameters, dtype=torch.float64)
         return {"steps": 0, "mean": zeros, "square": zeros}
 
-    def step(self, scores: Tensor, energies: Tensor, state: State) -> tuple[Tensor, State]:
+    def step(self, o: Tensor, errors: Tensor, state: State) -> tuple[Tensor, State]:
         """Return the step."""
-        o, errors = natural_gradient.centred(scores, energies)
         downhill, t = 2 * o.mT @ errors, state["steps"] + 1
         mean = self.first * torch.as_tensor(state["mean"], device=o.device) + (1 - self.first) * downhill
         square = self.second * torch.as_tensor(state["square"], device=o.device) + (1 - self.second) * downhill**2
