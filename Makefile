@@ -52,13 +52,16 @@ else
 endif
 
 # What systems are labelled here needs nothing; water and acetylacetone are learned where DATA has them. About six
-# minutes of one core each. The last is of the newest demo, or of RUN.
+# minutes of one core each. The shock is of SHOCK, a campaign of experiment=shock_wave, which is run where there is none;
+# the last is of the newest demo, or of RUN.
 DATA ?= ../shared/data
 DRIVEN = $(or $(RUN),$(lastword $(sort $(wildcard runs/demo-????????-??????))))
 figures: setup
 	OMP_NUM_THREADS=1 DATA=$(DATA) $(BIN)/python docs/figures/learning_curves.py
 	OMP_NUM_THREADS=1 $(BIN)/python docs/figures/nve_jumps.py
 	OMP_NUM_THREADS=1 DATA=$(DATA) $(BIN)/python docs/figures/parity.py
+	$(BIN)/python docs/figures/shock_wave.py $(SHOCK)
+	$(if $(BOUND),$(BIN)/python docs/figures/binding_curve.py $(BOUND),@echo "binding_curve.png is of a run of hydrogen_binding: BOUND=RUN")
 	$(if $(DRIVEN),$(BIN)/python docs/figures/nve_drift.py $(DRIVEN),@echo "nve_drift.png is of a demo, and there is none")
 
 docs: setup

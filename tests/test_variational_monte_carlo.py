@@ -31,7 +31,16 @@ from eltanin_wavefunction.boltzmann import SymmetricBoltzmann
 from eltanin_wavefunction.determinants import Determinants
 from eltanin_wavefunction.optimizers import Spring
 
-PRESETS = ["harmonic", "tfim_chain", "helium", "hydrogen_molecule"]
+PRESETS = [
+    "harmonic",
+    "tfim_chain",
+    "heisenberg_chain",
+    "helium",
+    "hydrogen_molecule",
+    "lithium_hydride",
+    "beryllium",
+    "helium4_liquid",
+]
 TOLD = {"energy", "energy_error", "energy_unit", "acceptance", "variance", "reference_energy"}
 
 
@@ -42,10 +51,11 @@ def energy(monkeypatch, tmp_path):
     monkeypatch.chdir(tmp_path)
 
     def measured(*overrides):
+        folder = tmp_path / f"run-{len(list(tmp_path.iterdir()))}"
         with pytest.raises(SystemExit) as end:  # as Hydra ends a run
-            run([*overrides, "hydra.run.dir=run"])
+            run([*overrides, f"hydra.run.dir={folder.name}"])
         assert end.value.code == 0
-        return json.loads((tmp_path / "run" / "summary.json").read_text())["validation"]
+        return json.loads((folder / "summary.json").read_text())["validation"]
 
     return measured
 
@@ -89,17 +99,52 @@ def test_ising_chain_of_twenty(energy):
 
 @pytest.mark.slow
 def test_heisenberg_chain_of_twenty(energy):
-    found = energy(
-        "experiment=tfim_chain",
-        "labeler=heisenberg",
-        "system.magnetization=0",
-        "explorer/move=spin_exchange",
-        "model.ansatz.density=4",
-        "rounds=250",
-    )
+    found = energy("experiment=heisenberg_chain")
+    assert found.keys() >= TOLD
     assert found["reference_energy"] == pytest.approx(-8.9043865299, abs=1e-9)
     assert found["energy"] == pytest.approx(found["reference_energy"], rel=1e-3)
     assert found["energy"] > found["reference_energy"] - 4 * found["energy_error"]
+
+
+@pytest.mark.slow
+def test_heisenberg_square_of_sixteen(energy):
+    exact = -11.2284832084  # exact diagonalisation
+    found = energy("experiment=heisenberg_chain", "system.shape=[4,4]", f"validation.reference={exact}")
+    assert found["energy"] == pytest.approx(exact, rel=1e-3)
+    assert found["energy"] > exact - 4 * found["energy_error"]
+
+
+def test_short_liquid(energy):
+    small = ["system.number=32", "explorer.walkers=32", "explorer.burn_in=60", "explorer.steps=2", "rounds=10"]
+    found = energy("experiment=helium4_liquid", *small, "validation.rounds=24", "validation.discard=5")
+    assert found.keys() >= TOLD - {"reference_energy"}
+    assert found["energy_unit"] == "K"
+    assert -6.2 < found["energy"] < -5.3  # K for each atom
+    assert found["energy_error"] < 0.3
+    assert found["kinetic_discrepancy"] < 4
+    assert found["acceptance"] == pytest.approx(0.5, abs=0.1)
+
+
+@pytest.mark.slow
+def test_liquid_helium(energy):
+    # McMillan: -5.65 K with a cut at L/2; variational Monte Carlo is above the -7.14 K that are measured
+    found = energy("experiment=helium4_liquid")
+    assert -5.9 < found["energy"] < -5.55
+    assert found["energy_error"] < 0.02
+    assert found["kinetic_discrepancy"] < 3
+    assert found["r_hat"] < 1.05
+
+
+@pytest.mark.slow
+def test_a_deep_set_is_below_mcmillans_pairs(energy):
+    sizes = ["system.number=32", "explorer.walkers=160", "explorer.steps=2", "explorer.burn_in=60"]
+    common = ["experiment=helium4_liquid", *sizes, "validation.rounds=150", "model.ansatz.length=2.99"]
+    plain = energy(*common, "rounds=2")
+    net = ["model/ansatz=deep_set", "model.ansatz.width=4", "model.optimizer.decay=20", "rounds=40"]
+    deep = energy(*common, *net)
+    error = np.hypot(deep["energy_error"], plain["energy_error"])
+    assert deep["energy"] < plain["energy"] - 2 * error
+    assert deep["kinetic_discrepancy"] < 4
 
 
 @pytest.mark.slow
