@@ -104,13 +104,14 @@ class _Equations:
 def standing_shock(closure: Closure, mach: float, xi: Array, start: Array, steps: int = 25) -> Standing:
     """Return the standing shock of a closure on nodes ξ (N,) around 0, from moments (N, 6) near it.
 
-    start: whose ends and whose density at ξ = 0 are held, as those of BGK's shock.  steps: of Newton's method.
+    start: whose ends and whose density at ξ = 0 are held, as those of BGK's shock; returned as it is where the
+    closure says nothing of it.  steps: of Newton's method.
     """
     equations = _Equations(closure, mach, xi, start)
     y, damping = equations.held.copy(), 1e-6
     residual, by = equations(y)
     first = last = float(residual @ residual)
-    for _ in range(steps):
+    for _ in range(steps if np.isfinite(first) else 0):
         normal = (by.T @ by).tocsc()
         change = spsolve(normal + damping * identity(normal.shape[0], format="csc"), -by.T @ residual)
         new = y + change.reshape(-1, 3) * equations.scale
