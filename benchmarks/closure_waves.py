@@ -13,9 +13,12 @@ import torch
 from closure_shock import learned_data
 from torch import Tensor
 
+import eltanin
 from eltanin_classical.closures import grad
 from eltanin_classical.three_moments import Euler
+from eltanin_gas.flows.many_moments import ManyMoments, hermite_tail
 from eltanin_gas.flows.march import Flow, march
+from eltanin_gas.flows.problems import system_of
 from eltanin_gas.flows.six_moments import SixMoments
 from eltanin_gas.flows.system import MomentSystem
 from eltanin_gas.monatomic import State, sound_speed
@@ -60,6 +63,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, default=100)
     parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--order", type=int, default=9, help="of Hermite's moment equations, without learning")
+    parser.add_argument("--run", help="folder of a run whose closure is measured too")
     asked = parser.parse_args()
     x = (np.arange(asked.cells) + 0.5) / asked.cells - 0.5
     known = [wave_profile(initial, kn, TIME, x) for kn in KNUDSEN]
@@ -67,8 +72,15 @@ def main() -> None:
     print("free flight", [[round(e, 5) for e in errors(*free[:3], here)] for here in known])
     model, data = HermiteClosure(steps=asked.steps), learned_data(np.random.default_rng(0))
     state, _ = model.train(model.init(data, np.random.default_rng(1)), data, np.random.default_rng(2))
-    closures = {"Grad, six moments": SixMoments(grad), "learned": SixMoments(model.predictor(state))}
-    for name, system in {"Euler": Euler(), **closures}.items():
+    systems: dict[str, MomentSystem] = {
+        "Euler": Euler(),
+        "Grad, six moments": SixMoments(grad),
+        "hermite_closure, six moments": SixMoments(model.predictor(state)),
+        f"Hermite, order {asked.order}": ManyMoments(hermite_tail, asked.order),
+    }
+    if asked.run:
+        systems[asked.run] = system_of(eltanin.committee(asked.run))
+    for name, system in systems.items():
         found, failed = marched(system, asked.cells)
         rows = zip(*(np.asarray(field) for field in found[:3]), known, strict=True)
         print(name, [[round(e, 5) for e in errors(*row)] for row in rows], "failed at", failed.tolist())

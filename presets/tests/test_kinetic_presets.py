@@ -23,7 +23,7 @@ FIELDS = ("rho", "u", "T")
 TINY = [
     "executor=inline", "rounds=2", "explorer.problems=3", "explorer.cells=8", "explorer.duration=0.02",
     "explorer.shock_cells=16", "explorer.shock_length=32", "explorer.shock_duration=0.5",
-    "model.steps=3", "model.width=4", "model.cells=16",
+    "model.steps=3", "model.width=4",
 ]  # fmt: skip
 SMALL_FLOWS = ["validation.cells=8", "validation.problems=1", "validation.knudsen=[0.1,1]"]
 
@@ -65,19 +65,20 @@ def test_a_preset_of_flows_composes_and_begins(elt, name):
 
 def test_waves_are_measured_beside_three_classical_descriptions(elt):
     summary = elt[0](
-        "experiment=kinetic_waves", *TINY, *SMALL_FLOWS, "validation.transitions=1", "validation.refined=[]"
-    )
+        "experiment=kinetic_waves", *TINY, *SMALL_FLOWS, "validation.transitions=1", "validation.refined=[]",
+        "model.order=4", "model.faces=16",
+    )  # fmt: skip
     assert summary["status"] == "budget"
     for prefix in ("", "euler_", "nsf_", "free_"):
         for where in ("kn_0.1", "kn_1", "transition"):
             assert all(0 < summary["validation"][f"{prefix}error_{field}_{where}"] < 0.5 for field in FIELDS)
     assert summary["labelled"] >= 3
-    assert_told("Closing fluxes", "Linear waves", "Conservation and margins over time", "Errors over Knudsen numbers")
+    assert_told("Linear waves", "Conservation and margins over time", "Errors over Knudsen numbers")
 
 
 def test_shocks_are_measured_at_mach_numbers_that_were_not_seen(elt):
     few = ["validation.mach=[1.5]", "validation.refined=[]", "validation.cells=20", "validation.duration=0.5"]
-    told = elt[0]("experiment=shock_wave", *TINY, *few)["validation"]
+    told = elt[0]("experiment=shock_wave", *TINY, *few, "model.cells=16")["validation"]
     for name in (*FIELDS, "sigma", "q"):
         assert 0 < told[f"relative_l1_{name}_mach_1.5"] < 2
     assert told["thickness_ratio_mach_1.5"] > 0
@@ -111,8 +112,11 @@ def test_the_preset_of_shocks_tells_what_scripts_rely_on(tmp_path):
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize("name", ["kinetic_waves", "riemann"])
-def test_a_preset_of_flows_tells_what_scripts_rely_on(tmp_path, name):
+def test_one_closure_serves_all_knudsen_numbers(tmp_path, name):
     told = ran(tmp_path, name)["validation"]
-    for prefix in ("", "euler_", "nsf_", "free_"):
-        for kn in ("0.001", "0.01", "0.1", "1", "10"):
-            assert all(np.isfinite(told[f"{prefix}error_{field}_kn_{kn}"]) for field in FIELDS)
+    for kn in ("0.001", "0.01", "0.1", "1", "10"):
+        for field in FIELDS:
+            ours, *others = (told[f"{prefix}error_{field}_kn_{kn}"] for prefix in ("", "euler_", "nsf_", "free_"))
+            assert ours <= max(0.01, min(others))
+            if kn == "0.1" and name == "kinetic_waves":  # where none of the three serves
+                assert ours <= min(others) / 5

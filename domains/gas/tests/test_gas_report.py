@@ -12,8 +12,9 @@ from eltanin.report import style
 from eltanin_gas.collisions import MonatomicGas
 from eltanin_gas.domain import Gas
 from eltanin_gas.flows.mixtures import two_maxwellians
+from eltanin_gas.flows.problems import six_moments
 from eltanin_gas.flows.six_moments import SixMoments
-from eltanin_gas.monatomic import State, equilibrium_moments, invariants, moments_of
+from eltanin_gas.monatomic import State, conserved_of, equilibrium_moments, invariants, moments_of
 from eltanin_gas.problems import Boundary, Problems
 from eltanin_gas.report import cells, conservation, exact_waves, fluxes, known, panels, shocks, speeds, waves
 from eltanin_gas.report.known import conditional_variance
@@ -31,6 +32,9 @@ class Linear:
 
     def __call__(self, s, a, b):
         return 3 + self.slopes[0] * s + 0 * a, 1 + self.slopes[1] * s + 0 * b
+
+    def jointly(self, members):
+        return six_moments(members)
 
     def predict(self, x):
         s, a, b = torch.as_tensor(np.asarray(invariants(x.met.values))).unbind(-1)
@@ -133,7 +137,9 @@ def test_drift_is_the_largest_change_over_its_total():
     begun = equilibrium_moments(np.array([1.0, 3.0]), np.zeros(2), np.ones(2))
     lighter = begun * np.array([1.0, 0.98])[:, None]
     moving = equilibrium_moments(np.array([1.0, 3.0]), np.array([0.0, 0.04]), np.array([1.0, 1 - 0.04**2 / 3]))
-    drift = conservation.drift_of(np.stack([begun, begun, lighter, moving]))  # E = 6, (2 · 4 · 6)^(1/2) = 6.93
+    drift = conservation.drift_of(
+        conserved_of(np.stack([begun, begun, lighter, moving]))
+    )  # E = 6, (2 · 4 · 6)^(1/2) = 6.93
     np.testing.assert_allclose(drift, [0, 0, 0.015, 0.12 / 48**0.5], atol=1e-12)
 
 
@@ -190,7 +196,9 @@ def run(tmp_path, **changed):
     x = flows()
     n = len(x)
     data = Dataset(x, labels(x), np.zeros(n, int), np.zeros(n, int), np.full(n, np.nan), Properties.none(n))
-    parts = SimpleNamespace(model=SimpleNamespace(predicts=frozenset({"six_moments"})), system=MonatomicGas())
+    parts = SimpleNamespace(
+        model=SimpleNamespace(predicts=frozenset({"six_moments", "moment_system"})), system=MonatomicGas()
+    )
     told = {
         "path": tmp_path, "config": {}, "plugins": {}, "rounds": [], "summary": {}, "data": data, "pools": [],
         "validation": None, "measured": {}, "damaged": [], "domain": Gas(), "parts": parts,
@@ -256,7 +264,8 @@ def test_a_gas_of_other_moments_has_no_sections(tmp_path):
 
 def test_waves_are_told_of_bgk_alone(tmp_path):
     parts = SimpleNamespace(
-        model=SimpleNamespace(predicts=frozenset({"six_moments"})), system=MonatomicGas("shakhov", "viscosity")
+        model=SimpleNamespace(predicts=frozenset({"six_moments", "moment_system"})),
+        system=MonatomicGas("shakhov", "viscosity"),
     )
     assert "Linear waves" not in titles(run(tmp_path, parts=parts))
 

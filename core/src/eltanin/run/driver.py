@@ -126,10 +126,14 @@ def preflight(run: Run) -> dict[str, Any]:
 
 
 def refuse_strangers(run: Run) -> None:
-    """Refuse a model that does not predict what its domain measures or its explorer follows, as far as they say."""
+    """Refuse a model that does not predict what its domain measures or its explorer follows, as far as they say.
+
+    A domain measures what it wants of labelers, unless it says what it `compares`.
+    """
     told: frozenset[str] | None = getattr(run.model, "predicts", None)
     follows: frozenset[str] = getattr(run.explorer, "follows", frozenset())
-    for part, needed in (("domain measures", run.domain.wanted), ("explorer follows", follows)):
+    compares: frozenset[str] = getattr(run.domain, "compares", run.domain.wanted)
+    for part, needed in (("domain measures", compares), ("explorer follows", follows)):
         if told is not None and needed and needed.isdisjoint(told):
             raise ValueError(
                 f"the model predicts {', '.join(sorted(told))}, and the {part} {', '.join(sorted(needed))}: choose"

@@ -3,7 +3,8 @@
 Labels: ``moments`` (cells, moments) and ``closing`` (cells, k), the fluxes that close the moment
 equations, over their own scale (n c² for a Lorentz gas, ρ T² for m4 of a gas), of all cells that the
 problem visits: first the given ones, then those of later instants. Predictions: ``closing`` of the
-given cells, or of all cells that a run by a closure met (`Problems.met`), in the same order.
+given cells, or of all cells that a run by a closure met (`Problems.met`), in the same order; or, of a closure
+of gradients, which no flux closes, the characteristic ``speeds`` there, over T^(1/2).
 """
 
 from __future__ import annotations
@@ -40,6 +41,12 @@ def first_cells(visited: Ragged, counts: np.ndarray) -> np.ndarray:
     return np.concatenate([blank, *parts])
 
 
+def said(predictions: Sequence[Properties]) -> tuple[str, list[Ragged]]:
+    """Return what members speak of, closing or speeds, and what each says."""
+    name = "closing" if "closing" in predictions[0].values else "speeds"
+    return name, [p.values[name] for p in predictions]  # type: ignore[misc]
+
+
 @dataclass(frozen=True)
 class Gas:
     """Moment closures of kinetic equations, learned from initial-value problems.
@@ -50,7 +57,8 @@ class Gas:
 
     domain: ClassVar[str] = "gas"
     revision: ClassVar[int] = 1
-    measure: ClassVar[str] = "closing-flux deviation, over the flux's own scale"
+    measure: ClassVar[str] = "closure deviation, over its own scale"
+    compares: ClassVar[frozenset[str]] = frozenset({"closing", "speeds"})
     suffix: ClassVar[str] = ".npz"
     distributions: bool = False
 
@@ -61,8 +69,8 @@ class Gas:
 
     def deviation(self, predictions: Sequence[Properties]) -> np.ndarray:
         """Return the largest spread (standard deviation over members) in the cells of each problem."""
-        closing = [p.values["closing"] for p in predictions]
-        return peak(np.std([c.values for c in closing], axis=0), closing[0].counts)
+        _, spoken = said(predictions)
+        return peak(np.std([c.values for c in spoken], axis=0), spoken[0].counts)
 
     def error(self, predicted: Properties, labels: Properties) -> np.ndarray:
         """Return the largest error of a closing flux in each problem's cells; NaN where nothing is said of some."""
@@ -71,12 +79,14 @@ class Gas:
         return peak(np.abs(self._errors(predicted, labels)), predicted.values["closing"].counts)
 
     def mean(self, predictions: Sequence[Properties]) -> Properties:
-        """Return the mean closing fluxes of a committee."""
-        closing = [p.values["closing"] for p in predictions]
-        return Properties.of(closing=Ragged(np.mean([c.values for c in closing], axis=0), closing[0].counts))
+        """Return the mean closing fluxes, or speeds, of a committee."""
+        name, spoken = said(predictions)
+        return Properties.of(**{name: Ragged(np.mean([c.values for c in spoken], axis=0), spoken[0].counts)})
 
     def validation(self, x: Problems, predicted: Properties, labels: Properties) -> Mapping[str, float]:
-        """Return errors of the closing fluxes over all cells predicted, and of every region apart."""
+        """Return errors of the closing fluxes over all cells predicted, and of every region apart; none of speeds."""
+        if "closing" not in predicted.values:
+            return {}
         errors = self._errors(predicted, labels)
         found = _summary(errors, "")
         regions = np.asarray(x.evidence.get("region", np.zeros(0, dtype="U1")))

@@ -18,7 +18,7 @@ from eltanin_hermite.form import LEAST, NEAR, raised
 from eltanin_hermite.gradient import GradientMoments, elementary, highest_changes
 from eltanin_hermite.model import HermiteClosure, LearnedClosure, cells_of
 from eltanin_hermite.states import around, mixtures, near_equilibrium, two_sides
-from eltanin_hermite.training import MENDABLE, Cells, Schedule, first_layers, fit, imaginary, layers_of, robust
+from eltanin_hermite.training import Cells, Schedule, first_layers, fit, graduated, imaginary, layers_of, robust
 
 
 def generator(seed=0):
@@ -316,7 +316,21 @@ def test_close_to_equilibrium_it_is_smooth():
 
 def test_an_error_that_cannot_be_mended_is_let_go_of():
     small, large = (torch.full((4, 2), x, dtype=torch.float64, requires_grad=True) for x in (1e-4, 1.0))
-    assert float(robust(small).detach()) == pytest.approx(2e-8, rel=1e-4)
-    pulls = [float(torch.autograd.grad(robust(x), x)[0].max()) for x in (small, large)]
-    assert pulls[1] < 2 * MENDABLE**2 / 2 / 4 * 1.1
+    assert float(robust(small, 0.05).detach()) == pytest.approx(2e-8, rel=1e-4)
+    pulls = [float(torch.autograd.grad(robust(x, 0.05), x)[0].max()) for x in (small, large)]
+    assert pulls[1] < 2 * 0.05**2 / 2 / 4 * 1.1
     assert pulls[0] == pytest.approx(2 * 1e-4 / 4, rel=1e-4)
+
+
+def test_what_cannot_be_mended_is_found_out_by_and_by():
+    assert [graduated(part) for part in (0.0, 0.5, 1.0, 3.0)] == pytest.approx([0.1, 0.1**1.5, 0.01, 0.01])
+
+
+def test_cells_far_from_equilibrium_count_for_more():
+    """Two cells of one problem: the farther one counts in proportion to |s| + |b|, beside 0.02 of every cell."""
+    near, far = np.array([1.0, 0.0, 1.0, 1e-3, 0.0, 0.0]), np.array([1.0, 0.0, 1.0, 0.3, 0.0, 0.1])
+    x = problems(fields(np.stack([near, far])))
+    y = Properties.of(moments=x.fields, closing=Ragged(np.array([[3.0, 1.0], [5.0, 1.2]]), x.cells))
+    none = np.zeros(1, dtype=int)
+    weights = cells_of(Dataset(x, y, none, none, np.zeros(1), y), np.random.default_rng(0)).weights
+    assert float(weights[1] / weights[0]) == pytest.approx(0.42 / 0.021)

@@ -61,6 +61,14 @@ def test_label_begins_with_the_given_cells_and_goes_through_all_instants():
     assert Gas().refusals(x, labels.values) == {}
 
 
+@pytest.mark.parametrize(("labeler", "looks"), [(Bgk(MonatomicGas(), instants=3), 3), (ShockWave(MonatomicGas()), 1)])
+def test_runs_that_were_looked_at_elsewhere_than_labels_are_refused(labeler, looks):
+    x = problems([step(2.0, 20)], Boundary.FIXED)
+    labeler.check(replace(x, evidence={"instants": np.full(len(x), looks)}))
+    with pytest.raises(ValueError, match=f"explorer.instants=4.*give explorer.instants={looks}"):
+        labeler.check(replace(x, evidence={"instants": np.full(len(x), 4)}))
+
+
 def test_domain_believes_the_labeler():
     x = problems([wave(12, stress=0.05), wave(12, 1.0)])
     assert Gas().trial(x, lambda some: Bgk(MonatomicGas("es_bgk")).label(some, WANTED, rng()), rng()) == ""

@@ -9,6 +9,8 @@ and anywhere else u + T^(1/2) λ.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import torch
 from torch import Tensor
 
@@ -22,21 +24,26 @@ def closing_rows(
 
     values: A and B (...).  slopes: their derivatives by (s, a, b), (..., 3).
     """
-    m0, m1, m2, m3, k0, k1 = torch.eye(6, dtype=s.dtype, device=s.device)
-    pressure = (m2 + 2 * k0) / 3
-    temperature = pressure - m0
-    s, a, b = s[..., None], a[..., None], b[..., None]
-    of_flux = pressure + temperature / 2
-    by = torch.broadcast_tensors(
-        m2 - pressure - s * pressure,
-        m3 - 3 * (1 + s) * m1 - a * of_flux,
-        k1 - (1 - s / 2) * m1 - b * of_flux,
-    )
-    changes = torch.stack(by, dim=-2)
-    weight = m0 + 2 * temperature
-    m4 = values[0][..., None] * weight + (slopes[0][..., None] * changes).sum(-2) + 4 * a * m1
-    k2 = values[1][..., None] * weight + (slopes[1][..., None] * changes).sum(-2) + 2 * b * m1
-    return m4, k2
+    return _row(s, a, b, values[0], slopes[0], 4 * a), _row(s, a, b, values[1], slopes[1], 2 * b)
+
+
+def _row(s: Tensor, a: Tensor, b: Tensor, value: Tensor, slopes: Tensor, flow: Tensor) -> Tensor:
+    """Return d(ρ T² X) + flow dm1 (..., 6) of X = A or B, by the chain rule.
+
+    With p = (m2 + 2 k0)/3, dp - dρ = dT and d(p T^(1/2)) = (3 dp - dρ)/2:
+    ds = dm2 - (1 + s) dp,  da = dm3 - 3 (1 + s) dm1 - a d(p T^(1/2)),  db = dk1 - (1 - s/2) dm1 - b d(p T^(1/2)).
+    """
+    by_s, by_a, by_b = slopes.unbind(-1)
+    along = 1 + s
+    of_scale = (by_a * a + by_b * b) / 2
+    of_pressure = 2 * value - along * by_s - 3 * of_scale
+    m1 = flow - 3 * along * by_a - (1 - s / 2) * by_b
+    return _last(of_scale - value, m1, of_pressure / 3 + by_s, by_a, of_pressure * (2 / 3), by_b)
+
+
+def _last(*columns: Tensor) -> Tensor:
+    """Return columns (...) as (..., k), each of them in one piece of memory."""
+    return torch.stack(torch.broadcast_tensors(*columns)).movedim(0, -1)
 
 
 def polynomial(m4: Tensor, k2: Tensor) -> Tensor:
@@ -52,7 +59,7 @@ def polynomial(m4: Tensor, k2: Tensor) -> Tensor:
     for i in range(4):
         for j in range(2):
             coefficients[i + j] = coefficients[i + j] - k2[..., i] * m4[..., 4 + j]
-    return torch.stack(coefficients, dim=-1)
+    return _last(*coefficients)
 
 
 def roots(coefficients: Tensor) -> Tensor:
@@ -72,17 +79,20 @@ def bounds(coefficients: Tensor, newton: int = 4) -> tuple[Tensor, Tensor]:
     mean = -coefficients[..., 5] / 6
     variance = (coefficients[..., 5] ** 2 - 2 * coefficients[..., 4]) / 6 - mean**2
     reach = (SAMUELSON * variance.clamp(min=1e-12)).sqrt()
-    return _inward(coefficients, mean - reach, mean, newton), _inward(coefficients, mean + reach, mean, newton)
+    side = torch.tensor([-1.0, 1.0], dtype=mean.dtype, device=mean.device).view(2, *[1] * mean.ndim)
+    slow, fast = _inward(coefficients.unbind(-1), mean + side * reach, side, mean, newton)
+    return slow, fast
 
 
-def _inward(coefficients: Tensor, start: Tensor, mean: Tensor, newton: int) -> Tensor:
-    at, side = start, torch.sign(start - mean)
+def _inward(coefficients: Sequence[Tensor], start: Tensor, side: Tensor, mean: Tensor, newton: int) -> Tensor:
+    """Return Newton's iterates (2, ...) from both starts; side is -1 below and 1 above."""
+    at = start
     for _ in range(newton):
-        value, slope = coefficients[..., 6], torch.zeros_like(at)
-        for i in range(5, -1, -1):
-            slope = slope * at + value
-            value = value * at + coefficients[..., i]
-        step = value / torch.where(slope == 0, torch.ones_like(slope), slope)
-        within = (step * side > 0) & ((at - step - mean) * side > 0)
-        at = torch.where(within, at - step, at)
+        value, slope = at + coefficients[5], torch.ones_like(at)
+        for coefficient in coefficients[4::-1]:
+            slope = torch.addcmul(value, slope, at)
+            value = torch.addcmul(coefficient, value, at)
+        nearer = at - value / torch.where(slope == 0, 1.0, slope)
+        within = ((at - nearer) * side > 0) & ((nearer - mean) * side > 0)
+        at = torch.where(within, nearer, at)
     return at

@@ -13,7 +13,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from eltanin_gas.flows.scheme import transport
+from eltanin_gas.flows.scheme import speeds_around, transport
 from eltanin_gas.flows.system import MomentSystem, RelaxationTime, thermodynamic
 
 IMPLICIT = 1 - 0.5**0.5
@@ -71,10 +71,10 @@ def march(
     scale = system.conserved(u).abs().sum(1)
     drift, least, steps = torch.zeros_like(duration), _least(system, u), 0
     while bool((going := (time < duration) & failed.isnan()).any()):
-        dt = torch.where(
-            going, torch.minimum(courant * longest_step(system, u, flow, relaxation_time), duration - time), 0
-        )
-        new = step(system, flow, u, dt, relaxation_time)
+        speeds = speeds_around(system, u, flow.boundary, flow.beyond)
+        longest = courant * longest_step(system, u, flow, relaxation_time, speeds)
+        dt = torch.where(going, torch.minimum(longest, duration - time), 0)
+        new = step(system, flow, u, dt, relaxation_time, speeds)
         wrong = going & ~sound(system, new)
         failed = torch.where(wrong, time, failed)
         u = torch.where(wrong[:, None, None], u, new)
@@ -86,31 +86,40 @@ def march(
     return u, Record(steps, drift, least, failed)
 
 
-def step(system: MomentSystem, flow: Flow, u: Tensor, dt: Tensor, relaxation_time: RelaxationTime) -> Tensor:
-    """Return the moments after one step of dt (n,)."""
+def step(
+    system: MomentSystem,
+    flow: Flow,
+    u: Tensor,
+    dt: Tensor,
+    relaxation_time: RelaxationTime,
+    speeds: tuple[Tensor, Tensor],
+) -> Tensor:
+    """Return the moments after one step of dt (n,); speeds of u, by `speeds_around`."""
     now = dt[:, None, None]
 
     def tau(v: Tensor) -> Tensor:
         rho, _, temperature = thermodynamic(system.conserved(v))
         return relaxation_time(rho, temperature)
 
-    def rate(v: Tensor) -> Tensor:
-        return transport(system, v, tau(v), flow.spacing, flow.boundary, flow.beyond)
+    def rate(v: Tensor, known: tuple[Tensor, Tensor] | None = None) -> Tensor:
+        return transport(system, v, tau(v), flow.spacing, flow.boundary, flow.beyond, known)
 
     def relaxed(v: Tensor) -> Tensor:
         lam = IMPLICIT * now / tau(v)[..., None]
         return (v + lam * system.equilibrium(v)) / (1 + lam)
 
-    first = rate(u)
+    first = rate(u, speeds)
     middle = relaxed(u + IMPLICIT * now * first)
     collided = (system.equilibrium(middle) - middle) / tau(middle)[..., None]
     last = EXPLICIT * first + (1 - EXPLICIT) * rate(middle) + (1 - IMPLICIT) * collided
     return relaxed(u + now * last)
 
 
-def longest_step(system: MomentSystem, u: Tensor, flow: Flow, relaxation_time: RelaxationTime) -> Tensor:
-    """Return the time (n,) in which nothing crosses a cell, nor diffuses across it."""
-    slow, fast = system.speeds(u)
+def longest_step(
+    system: MomentSystem, u: Tensor, flow: Flow, relaxation_time: RelaxationTime, speeds: tuple[Tensor, Tensor]
+) -> Tensor:
+    """Return the time (n,) in which nothing crosses a cell, nor diffuses across it; speeds by `speeds_around`."""
+    slow, fast = (speed[:, 1:-1] for speed in speeds)
     speed = torch.maximum(slow.abs(), fast.abs()).amax(1)
     rho, _, temperature = thermodynamic(system.conserved(u))
     spread = 2 * system.diffusivity(u, relaxation_time(rho, temperature)).amax(1)

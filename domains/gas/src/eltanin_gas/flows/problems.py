@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import torch
@@ -12,7 +12,7 @@ from torch import Tensor
 
 from eltanin_gas.collisions import MonatomicGas
 from eltanin_gas.flows.march import Flow
-from eltanin_gas.flows.six_moments import Closure
+from eltanin_gas.flows.six_moments import Closure, SixMoments
 from eltanin_gas.flows.system import MomentSystem, RelaxationTime
 from eltanin_gas.monatomic import state_of
 from eltanin_gas.problems import Problems
@@ -30,12 +30,30 @@ class MeanClosure:
         return sum(one[0] for one in found) / len(found), sum(one[1] for one in found) / len(found)  # type: ignore[return-value]
 
 
-def check_closes(model: Any) -> None:
-    """Refuse a model whose members are no closures of six moments, as far as it says, by a ValueError."""
-    if "six_moments" not in getattr(model, "predicts", ()):
+class Member(Protocol):
+    """What a model hands over that says 'moment_system' among what it `predicts`."""
+
+    def jointly(self, members: Sequence[Any], /) -> MomentSystem:
+        """Return the system that the mean of a committee closes."""
+        ...
+
+
+def system_of(committee: Sequence[Member]) -> MomentSystem:
+    """Return the system that the mean of a committee closes."""
+    return committee[0].jointly(committee)
+
+
+def six_moments(members: Sequence[Closure]) -> SixMoments:
+    """Return six moments under the mean of these closures."""
+    return SixMoments(MeanClosure(members))
+
+
+def check_closes(model: Any, what: str = "moment_system") -> None:
+    """Refuse a model whose members close no moment system, or not six moments, as far as it says, by a ValueError."""
+    if what not in getattr(model, "predicts", ()):
         raise ValueError(
-            f"{type(model).__name__} does not say that its members close six moments ('six_moments' in `predicts`), and"
-            " only such can be marched in the end: take model=hermite_closure, or validation=null"
+            f"{type(model).__name__} does not say that its members close what is marched in the end ({what!r} in"
+            " `predicts`): take model=hermite_closure, or validation=null"
         )
 
 

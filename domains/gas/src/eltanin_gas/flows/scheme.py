@@ -15,7 +15,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from eltanin_gas.flows.system import MomentSystem
+from eltanin_gas.flows.system import MomentSystem, conservative
 from eltanin_gas.problems import Boundary
 
 GHOSTS = 2
@@ -51,21 +51,42 @@ def split(flux: Tensor, jump: Tensor, slow: Tensor, fast: Tensor) -> tuple[Tenso
     return -slow * (flux - fast * jump) / width, fast * (flux - slow * jump) / width
 
 
+def differences(system: MomentSystem, low: Tensor, high: Tensor) -> tuple[Tensor, Tensor]:
+    """Return F(high) - F(low) of cells (n, cells, moments) and F(low of the next) - F(high) of the faces between."""
+    if conservative(system):
+        at_low, at_high = system.flux(torch.cat([low, high])).chunk(2)  # once: it may be a network
+        return at_high - at_low, at_low[:, 1:] - at_high[:, :-1]
+    return system.difference(low, high), system.difference(high[:, :-1], low[:, 1:])
+
+
+def speeds_around(system: MomentSystem, u: Tensor, boundary: Tensor, beyond: Tensor) -> tuple[Tensor, Tensor]:
+    """Return bounds of the speeds (n, 1 + cells + 1) of the cells and of those beyond the ends."""
+    return system.speeds(extended(u, boundary, beyond)[:, 1:-1])
+
+
 def transport(
-    system: MomentSystem, u: Tensor, tau: Tensor, spacing: Tensor, boundary: Tensor, beyond: Tensor
+    system: MomentSystem,
+    u: Tensor,
+    tau: Tensor,
+    spacing: Tensor,
+    boundary: Tensor,
+    beyond: Tensor,
+    speeds: tuple[Tensor, Tensor] | None = None,
 ) -> Tensor:
-    """Return dU/dt (n, cells, moments) without collisions; tau (n, cells), spacing (n,)."""
+    """Return dU/dt (n, cells, moments) without collisions; tau (n, cells), spacing (n,).
+
+    speeds: of `speeds_around`, if they are known.
+    """
     around = extended(u, boundary, beyond)
     values = system.variables(around)
     half = limited_slopes(values) / 2
     centre = values[:, 1:-1]
     low, high = system.from_variables(centre - half), system.from_variables(centre + half)
-    left, right = high[:, :-1], low[:, 1:]
-    slow, fast = system.speeds(around[:, 1:-1])
+    slow, fast = speeds or system.speeds(around[:, 1:-1])
     slow, fast = torch.minimum(slow[:, :-1], slow[:, 1:]), torch.maximum(fast[:, :-1], fast[:, 1:])
-    leftward, rightward = split(system.difference(left, right), right - left, slow, fast)
-    inside = system.difference(low[:, 1:-1], high[:, 1:-1])
-    change = rightward[:, :-1] + leftward[:, 1:] + inside
+    inside, across = differences(system, low, high)
+    leftward, rightward = split(across, low[:, 1:] - high[:, :-1], slow, fast)
+    change = rightward[:, :-1] + leftward[:, 1:] + inside[:, 1:-1]
     dx = spacing[:, None, None]
     near = extended(tau[..., None], boundary, tau[:, [0, -1]][..., None])[:, 1:-1, 0]
     diffused = system.diffusion(around[:, 1:-2], around[:, 2:-1], (near[:, :-1] + near[:, 1:]) / 2, dx[..., 0])

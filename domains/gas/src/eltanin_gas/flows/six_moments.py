@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 import torch
 from torch import Tensor
@@ -80,6 +80,7 @@ def reduced(u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 class SixMoments:
     """The conservative system of six moments under a closure."""
 
+    conservative: ClassVar[bool] = True
     closure: Closure
     moments: int = 6
 
@@ -135,7 +136,7 @@ class SixMoments:
         return no_diffusion(u)
 
     def margins(self, u: Tensor) -> Mapping[str, Tensor]:
-        """Return density, temperature, realizability, and minus the largest imaginary part of a speed, (...)."""
+        """Return ρ, T, realizability, minus the largest imaginary part of a speed, the least gap of speeds, (...)."""
         state, at = state_of(u), reduced(u)
         found = roots(characteristic_polynomial(self.closure, *at))
         return {
@@ -143,6 +144,7 @@ class SixMoments:
             "temperature": state.temperature,
             "realizability": realizability(*at, *self.closure(*at)),
             "hyperbolicity": -found.imag.abs().amax(-1),
+            "gap": found.real.sort(-1).values.diff(dim=-1).amin(-1),
         }
 
     def from_state(self, state: State) -> Tensor:

@@ -9,12 +9,15 @@ from typing import NamedTuple
 
 import numpy as np
 import torch
+from scipy.interpolate import CubicSpline
 from torch import Tensor
 
 from eltanin_gas.flows.march import Flow
 from eltanin_gas.flows.system import MomentSystem
 from eltanin_gas.monatomic import State, equilibrium_moments, rankine_hugoniot, state_of
 from eltanin_gas.problems import Boundary
+
+WITHIN = 20  # points between two, where a slope is looked for
 
 
 class Profile(NamedTuple):
@@ -59,8 +62,12 @@ def profile(x: np.ndarray, state: State, mach: float) -> Profile:
 
 
 def thickness(found: Profile, mach: float) -> float:
-    """Return (ρ2 - ρ1) / max d_ξ ρ."""
-    return (rankine_hugoniot(mach).downstream[0] - 1) / float(np.gradient(found.density, found.xi).max())
+    """Return (ρ2 - ρ1) / max d_ξ ρ, ρ a cubic spline through the points.
+
+    Differences of neighbours would make a shock thicker on fewer cells: by 0.8 % with 19 of them in its thickness.
+    """
+    fine = np.linspace(found.xi[0], found.xi[-1], WITHIN * len(found.xi))
+    return (rankine_hugoniot(mach).downstream[0] - 1) / float(CubicSpline(found.xi, found.density)(fine, 1).max())
 
 
 def relative_l1(found: Profile, reference: Profile, mach: float) -> dict[str, float]:

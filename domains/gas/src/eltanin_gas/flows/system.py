@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Protocol
+from typing import Protocol, TypeGuard
 
 import torch
 from torch import Tensor
@@ -64,6 +64,22 @@ class MomentSystem(Protocol):
     def state(self, u: Tensor, tau: Tensor, spacing: Tensor) -> State:
         """Return the state (n, cells) of U."""
         ...
+
+
+class ConservativeSystem(MomentSystem, Protocol):
+    """A system that has a flux F."""
+
+    def flux(self, u: Tensor) -> Tensor:
+        """Return F (..., moments)."""
+        ...
+
+
+def conservative(system: MomentSystem) -> TypeGuard[ConservativeSystem]:
+    """Return whether it says, by an attribute `conservative`, that F is a function and that it has the method `flux`.
+
+    `difference` then is a difference of it, and where states are shared F is found once.
+    """
+    return bool(getattr(system, "conservative", False))
 
 
 def thermodynamic(conserved: Tensor) -> tuple[Tensor, Tensor, Tensor]:

@@ -15,8 +15,7 @@ from eltanin.report.phrases import number, plural
 from eltanin.report.sections import Drawing, Run, Section
 from eltanin_gas.collisions import MonatomicGas
 from eltanin_gas.flows.march import march
-from eltanin_gas.flows.problems import MeanClosure, flow_of, relaxation_of
-from eltanin_gas.flows.six_moments import SixMoments
+from eltanin_gas.flows.problems import flow_of, relaxation_of, system_of
 from eltanin_gas.flows.system import MomentSystem
 from eltanin_gas.monatomic import conserved_of
 from eltanin_gas.problems import Boundary, Problems
@@ -42,8 +41,8 @@ def section(run: Run) -> Section | None:
     if chosen is None:
         return None
     x, moments = chosen
-    found = course(SixMoments(MeanClosure(run.committee)), run.parts.system, x)
-    labels = [drift_of(row.reshape(-1, n, row.shape[1])) for row, n in zip(moments.rows(), x.cells, strict=True)]
+    found = course(system_of(run.committee), run.parts.system, x)
+    labels = [drift_of(conserved_of(row).reshape(-1, n, 3)) for row, n in zip(moments.rows(), x.cells, strict=True)]
     of_labels = max(float(one.max()) for one in labels)
     reached = np.isfinite(found.drift[-1])
     words = (
@@ -84,12 +83,12 @@ def names_of(x: Problems) -> list[str]:
     return [f"{str(region).replace('_', ' ')}, {kn}" for region, kn in zip(regions, told, strict=True)]
 
 
-def drift_of(moments: np.ndarray) -> np.ndarray:
-    """Return the largest change of mass, momentum and energy since the first instant, (m,); moments (m, cells, 6).
+def drift_of(conserved: np.ndarray) -> np.ndarray:
+    """Return the largest change of total mass, momentum and energy (m, cells, 3) since the first instant, (m,).
 
     Over mass and energy, and for momentum, which may be none, over the root of 2 mass x energy.
     """
-    total = conserved_of(moments).sum(axis=1)
+    total = conserved.sum(axis=1)
     mass, _, energy = total[0]
     scale = np.array([mass, np.sqrt(2 * mass * energy), energy])
     return (np.abs(total - total[0]) / scale).max(axis=1)
@@ -110,10 +109,10 @@ def course(system: MomentSystem, gas: MonatomicGas, x: Problems) -> Course:
 
 
 def _seen(system: MomentSystem, met: torch.Tensor) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """Return drift, least realizability and largest imaginary parts (m, n) of moments (m, n, cells, 6)."""
-    margins = system.margins(met)
-    drift = np.stack([drift_of(met[:, i].numpy()) for i in range(met.shape[1])], axis=1)
-    return drift, margins["realizability"].amin(-1).numpy(), -margins["hyperbolicity"].amin(-1).numpy()
+    """Return drift, least realizability and largest imaginary parts (m, n) of moments (m, n, cells, moments)."""
+    margins, conserved = system.margins(met), system.conserved(met).numpy()
+    drift = np.stack([drift_of(conserved[:, i]) for i in range(met.shape[1])], axis=1)
+    return drift, margins["realizability"].amin(-1).numpy(), margins["hyperbolicity"].abs().amax(-1).numpy()
 
 
 def draw(found: Course, names: list[str]) -> Figure:

@@ -12,8 +12,8 @@ from eltanin.report import style
 from eltanin.report.phrases import number, percent
 from eltanin.report.sections import Drawing, Run, Section, Table
 from eltanin_gas.flows.dispersion import growth_rates, hydrodynamic
-from eltanin_gas.flows.problems import MeanClosure
-from eltanin_gas.flows.six_moments import SixMoments
+from eltanin_gas.flows.problems import system_of
+from eltanin_gas.flows.system import MomentSystem
 from eltanin_gas.report import exact_waves
 
 NUMBERS = np.linspace(0.05, 1.2, 47)  # k τ T^(1/2)
@@ -37,13 +37,13 @@ def section(run: Run) -> Section | None:
     """Return the section on linear waves; of BGK alone are they known exactly."""
     if getattr(run.parts.system, "model", "bgk") != "bgk":
         return None
-    system = SixMoments(MeanClosure(run.committee))
+    system = system_of(run.committee)
     told = np.array(TOLD)
     rates, exact = of_system(system, told), of_bgk(told)
     off = [*(abs(a / b - 1) for a, b in zip(rates, exact, strict=True))]
     words = (
-        "Small waves exp(i k x + s t) about equilibrium. For k → 0 every closure with A = 3 and B = 1 there is exact;"
-        " what it does for larger k follows from the slopes of A and B by s at equilibrium alone. At k τ = 0.5"
+        "Small waves exp(i k x + s t) about equilibrium. For k → 0 the closures of here are exact; what they do"
+        " for larger k follows from their slopes at equilibrium alone. At k τ = 0.5"
         f" the decay of sound is off by {percent(off[0][2])}, its velocity by {percent(off[1][2])}, the decay of heat"
         f" by {percent(off[2][2])}."
     )
@@ -62,13 +62,13 @@ def of_nsf(k: np.ndarray) -> Waves:
     return Waves.of(k, sound.numpy(), heat.numpy())
 
 
-def of_system(system: SixMoments, k: np.ndarray) -> Waves:
+def of_system(system: MomentSystem, k: np.ndarray) -> Waves:
     """Return the waves of a closure."""
     sound, heat = hydrodynamic(growth_rates(system, torch.as_tensor(k)))
     return Waves.of(k, sound.numpy(), heat.numpy())
 
 
-def draw(system: SixMoments) -> Figure:
+def draw(system: MomentSystem) -> Figure:
     """Draw the three over wave numbers."""
     figure, axes = style.canvas(3.1, 3)
     drawn: tuple[tuple[str, Waves, dict[str, Any]], ...] = (

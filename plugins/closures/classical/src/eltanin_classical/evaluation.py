@@ -14,8 +14,7 @@ from eltanin.protocols import Explorer, Rng
 from eltanin_classical.three_moments import Euler, NavierStokesFourier
 from eltanin_gas.collisions import MonatomicGas
 from eltanin_gas.flows.march import Record, march
-from eltanin_gas.flows.problems import MeanClosure, check_closes, flow_of, relaxation_of
-from eltanin_gas.flows.six_moments import SixMoments
+from eltanin_gas.flows.problems import check_closes, flow_of, relaxation_of, system_of
 from eltanin_gas.flows.system import MomentSystem, thermodynamic
 from eltanin_gas.monatomic import conserved_of, sound_speed
 from eltanin_gas.problems import Problems
@@ -75,7 +74,7 @@ class FlowErrors:
     ) -> Mapping[str, Any]:
         """Return errors by name and Knudsen number."""
         del state
-        gas, closure = labelling.labeler.system, SixMoments(MeanClosure(committee))
+        gas, closure = labelling.labeler.system, system_of(committee)
         begun = Problems.concatenate([self._drawn(explorer, name, self.problems, rng) for name in self.families])
         found: dict[str, Any] = {}
         for kn in sorted({*self.knudsen, *self.refined}):
@@ -99,7 +98,7 @@ class FlowErrors:
         return replace(x, evidence={})
 
     def _compared(
-        self, gas: MonatomicGas, closure: SixMoments, x: Problems, labelling: Any, where: str, refined: bool
+        self, gas: MonatomicGas, closure: MomentSystem, x: Problems, labelling: Any, where: str, refined: bool
     ) -> dict[str, Any]:
         """Return what is told of problems of equal numbers of cells; those without a reference are left out."""
         free = replace(x, knudsen=Ragged(np.full_like(x.knudsen.values, FREE), x.knudsen.counts))

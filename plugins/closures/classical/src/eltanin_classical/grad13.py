@@ -18,6 +18,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -59,6 +60,7 @@ def hyperbolic_heat_flux(stress: float, tolerance: float = 1e-4) -> float:
 class Grad13:
     """The thirteen-moment equations, five of which are left in one dimension."""
 
+    conservative: ClassVar[bool] = True
     moments: int = 5
 
     def flux(self, u: Tensor) -> Tensor:

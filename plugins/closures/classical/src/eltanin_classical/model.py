@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,6 +12,8 @@ import torch
 from eltanin.batch import Properties, Ragged
 from eltanin.protocols import Dataset, Metrics, Rng
 from eltanin_classical.closures import CLOSURES
+from eltanin_gas.flows.problems import six_moments
+from eltanin_gas.flows.six_moments import Closure, SixMoments
 from eltanin_gas.monatomic import invariants
 from eltanin_gas.problems import Problems
 
@@ -24,6 +27,10 @@ class Written:
     def __call__(self, s: torch.Tensor, a: torch.Tensor, b: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """Return A and B (...)."""
         return CLOSURES[self.closure](s, a, b)
+
+    def jointly(self, members: Sequence[Closure]) -> SixMoments:
+        """Return six moments under the closure."""
+        return six_moments(members)
 
     def predict(self, x: Problems) -> Properties:
         """Return A and B (cells, 2) of the cells met."""
@@ -41,7 +48,7 @@ class ClassicalClosure:
 
     domain: ClassVar[str] = "gas"
     revision: ClassVar[int] = 1
-    predicts: ClassVar[frozenset[str]] = frozenset({"closing", "six_moments"})
+    predicts: ClassVar[frozenset[str]] = frozenset({"closing", "six_moments", "moment_system"})
     closure: str = "grad"
 
     def __post_init__(self) -> None:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
@@ -23,6 +24,7 @@ from eltanin_gas.monatomic import State, sound_speed
 class Euler:
     """No stress and no heat flux: the limit of small Knudsen numbers."""
 
+    conservative: ClassVar[bool] = True
     moments: int = 3
 
     def flux(self, u: Tensor) -> Tensor:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 import numpy as np
 import torch
@@ -71,6 +72,7 @@ class GradientMoments(SixMoments):
     closure: what would close them by A and B, which is not asked.  characteristic: the speeds r and z.
     """
 
+    conservative: ClassVar[bool] = False
     characteristic: Speeds | None = None
 
     def difference(self, left: Tensor, right: Tensor) -> Tensor:

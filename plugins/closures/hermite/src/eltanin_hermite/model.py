@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,12 +12,15 @@ from torch import Tensor
 
 from eltanin.batch import Properties, Ragged
 from eltanin.protocols import Dataset, Metrics, Rng
+from eltanin_gas.flows.problems import six_moments
+from eltanin_gas.flows.six_moments import Closure, SixMoments
 from eltanin_gas.monatomic import invariants
 from eltanin_gas.problems import Problems
 from eltanin_hermite.form import Layers, learned
 from eltanin_hermite.training import Cells, Schedule, first_layers, fit, layers_of
 
 NEAREST = 1e-6  # |s| + |b| below which a cell is at equilibrium, and teaches nothing
+FAR = 0.02  # |s| + |b| from which on a cell counts in proportion to it
 
 
 @dataclass(frozen=True)
@@ -28,6 +32,10 @@ class LearnedClosure:
     def __call__(self, s: Tensor, a: Tensor, b: Tensor) -> tuple[Tensor, Tensor]:
         """Return A and B (...)."""
         return learned(self.layers, s, a, b)
+
+    def jointly(self, members: Sequence[Closure]) -> SixMoments:
+        """Return six moments under the mean closure."""
+        return six_moments(members)
 
     def predict(self, x: Problems) -> Properties:
         """Return A and B (cells, 2) of the cells met."""
@@ -49,12 +57,12 @@ class HermiteClosure:
     """
 
     domain: ClassVar[str] = "gas"
-    revision: ClassVar[int] = 2
-    predicts: ClassVar[frozenset[str]] = frozenset({"closing", "six_moments"})
+    revision: ClassVar[int] = 3
+    predicts: ClassVar[frozenset[str]] = frozenset({"closing", "six_moments", "moment_system"})
     width: int = 24
-    steps: int = 600
+    steps: int = 1700
     cells: int = 1000
-    hyperbolicity: float = 0.03
+    hyperbolicity: float = 3e-5
     mixtures: float = 0.1
     changes: float = 0.3
 
@@ -99,16 +107,18 @@ class HermiteClosure:
 def cells_of(data: Dataset[Problems, Properties, Properties], rng: Rng) -> Cells:
     """Return the cells that were labelled, each problem weighted by Exp(1) (Bayesian bootstrap, Rubin 1981).
 
-    Within a problem the cells have equal weight; those at equilibrium, where A and B are exact, none.
+    Within a problem the cells count as they are far from equilibrium: most of a shock's are in its tails, and few are
+    where it is steep. Those at equilibrium, where A and B are exact, do not count.
     """
     moments, closing = data.labels.values["moments"], data.labels.values["closing"]
     states = np.asarray(invariants(moments.values), dtype=float)
-    away = np.abs(states[:, 0]) + np.abs(states[:, 2]) > NEAREST
+    far = np.abs(states[:, 0]) + np.abs(states[:, 2])
+    away = far > NEAREST
     if not away.any():
         raise ValueError(
             "all labelled cells are at equilibrium: there is nothing to learn; label flows that go somewhere"
         )
-    weights = (rng.exponential(size=len(data)) / np.maximum(moments.counts, 1))[moments.owner]
+    weights = (rng.exponential(size=len(data)) / np.maximum(moments.counts, 1))[moments.owner] * (far + FAR)
     kept = (torch.as_tensor(np.asarray(x)[away]) for x in (states, closing.values, weights))
     return Cells(*kept)
 

@@ -3,15 +3,19 @@
     loss = mean ρ(errors of A and B) + changes · mean ρ(errors of their change from one labelled cell to the next)
            + mixtures · mean ρ(errors of two Maxwellians) + hyperbolicity · mean Σ (imaginary parts of speeds)²
 
-Errors are relative to how far A and B are from equilibrium. Six moments do not determine A and B: in waves of
-Kn > 0.1 one and the same state has A that differ by as much as A - 3. No closure can learn that, so
-ρ(e) = c² log(1 + e²/c²), which is e² for errors that can be mended and lets go of others. Mixtures of a cold and a
-hot Maxwellian are such as every shock's precursor is, faster than those that labels have shown. The speeds are those
-of the labels' states, of states around them, and of those of `states`. They are the roots λ of a polynomial P; their
-change with what is learned is -dP(λ)/P'(λ), which is kept finite where two of them meet.
+Errors are relative to how far A and B are from equilibrium. Six moments do not determine A and B: while a shock is
+born, and in waves of Kn > 0.1, one and the same state has A that differ by as much as A - 3. No closure can learn that,
+so ρ(e) = c² log(1 + e²/c²), which is e² for errors that can be mended and lets go of others; c falls from 0.1 to
+0.01 while values are learned (graduated non-convexity: Blake and Zisserman 1987), so that what is let go of is what
+disagrees with most of the labels, not what had not been learned yet. That takes errors of A in shocks from 0.4 to
+0.1 %, which matters: where a characteristic stands still, a shock's slope errs as the second derivative of A's error.
 
-All cells that were drawn are looked at in every step of L-BFGS, and others are drawn after ROUND steps. The first
-half of the steps learns values alone, at a tenth of the cost.
+Mixtures of a cold and a hot Maxwellian are such as every shock's precursor is, faster than those that labels have
+shown. The speeds are those of the labels' states, of states around them, and of those of `states`. They are the roots λ
+of a polynomial P; their change with what is learned is -dP(λ)/P'(λ), which is kept finite where two of them meet.
+
+All cells that were drawn are looked at in every step of L-BFGS, and others are drawn after ROUND steps. Most
+steps learn values alone, at a tenth of the cost.
 """
 
 from __future__ import annotations
@@ -29,7 +33,12 @@ from eltanin_hermite.form import INPUTS, OUTPUTS, Layers, learned
 from eltanin_hermite.states import around, mixtures, near_equilibrium, two_sides
 
 MEETING = 1e-4  # |P'|² below which a root's change is held back
-MENDABLE = 0.05  # c, the error up to which a label is believed to be a function of the state
+MENDABLE = (
+    0.1,
+    0.01,
+)  # c, at first and in the end: the error up to which a label is believed to be a function of the state
+SETTLED = 0.8  # part of the steps for values alone after which c stays
+SPEEDS = 0.12  # part of all steps in which speeds are looked at, too, the last ones
 LONGEST = 20.0  # imaginary parts beyond which a state pulls no more
 ROUND = 50  # evaluations on the same cells
 REMEMBERED = 40  # steps from which L-BFGS knows the curvature
@@ -88,14 +97,21 @@ def fit(
     """Return the weights and biases that were learned, and the loss of every evaluation."""
     flat = [x.clone().requires_grad_() for x in flat]
     losses: list[float] = []
-    values_alone = replace(schedule, steps=schedule.steps // 2, hyperbolicity=0.0)
+    values_alone = replace(schedule, steps=schedule.steps - int(SPEEDS * schedule.steps), hyperbolicity=0.0)
     for part in (values_alone, schedule):
         while len(losses) < part.steps:
-            _round(flat, drawn(cells, part, generator), part, losses)
+            mendable = graduated(len(losses) / (SETTLED * values_alone.steps))
+            _round(flat, drawn(cells, part, generator), part, mendable, losses)
     return [x.detach() for x in flat], losses
 
 
-def _round(flat: list[Tensor], seen: Drawn, schedule: Schedule, losses: list[float]) -> None:
+def graduated(passed: float) -> float:
+    """Return c when this part of its fall has passed."""
+    first, last = MENDABLE
+    return first * (last / first) ** min(passed, 1.0)
+
+
+def _round(flat: list[Tensor], seen: Drawn, schedule: Schedule, mendable: float, losses: list[float]) -> None:
     """Learn from the same cells for ROUND evaluations of the loss, or less where it falls no more."""
     most = min(ROUND, schedule.steps - len(losses))
     optimizer = torch.optim.LBFGS(
@@ -104,7 +120,7 @@ def _round(flat: list[Tensor], seen: Drawn, schedule: Schedule, losses: list[flo
 
     def evaluate() -> float:
         optimizer.zero_grad()
-        found = loss(layers_of(flat), seen, schedule)
+        found = loss(layers_of(flat), seen, schedule, mendable)
         found.backward()
         losses.append(float(found.detach()))
         return losses[-1]
@@ -132,17 +148,19 @@ def drawn(cells: Cells, schedule: Schedule, generator: torch.Generator) -> Drawn
     )
 
 
-def loss(layers: Layers, seen: Drawn, schedule: Schedule) -> Tensor:
-    """Return the loss."""
+def loss(layers: Layers, seen: Drawn, schedule: Schedule, mendable: float) -> Tensor:
+    """Return the loss, in which errors up to c = mendable count."""
     points = torch.cat([seen.states, seen.beside, seen.mixed])
     found = torch.stack(learned(layers, *points.unbind(-1)), dim=-1)
     here, beside, mixed = found.split([len(seen.states), len(seen.beside), len(seen.mixed)])
     size = sizes(seen.states, seen.closing)
     error = here - seen.closing
     change = (seen.closing - seen.beside_closing).abs() + 0.02 * size
-    total = robust(error / size) + schedule.changes * robust((error - (beside - seen.beside_closing)) / change)
+    changed = (error - (beside - seen.beside_closing)) / change
+    total = robust(error / size, mendable) + schedule.changes * robust(changed, mendable)
     if schedule.mixtures:
-        total = total + schedule.mixtures * robust((mixed - seen.mixed_closing) / sizes(seen.mixed, seen.mixed_closing))
+        off = (mixed - seen.mixed_closing) / sizes(seen.mixed, seen.mixed_closing)
+        total = total + schedule.mixtures * robust(off, mendable)
     if schedule.hyperbolicity:
         complex_ = imaginary(_polynomial(layers, seen.met)).clamp(max=LONGEST).mean()
         total = total + schedule.hyperbolicity * complex_
@@ -156,9 +174,9 @@ def sizes(states: Tensor, closing: Tensor) -> Tensor:
     return (closing - torch.tensor([3.0, 1.0], dtype=states.dtype)).abs() + scale
 
 
-def robust(error: Tensor) -> Tensor:
-    """Return the mean over cells of c² log(1 + e²/c²) of errors (cells, 2)."""
-    return MENDABLE**2 * torch.log1p(error.square().sum(-1) / MENDABLE**2).mean()
+def robust(error: Tensor, mendable: float) -> Tensor:
+    """Return the mean over cells of c² log(1 + e²/c²) of errors (cells, 2), c = mendable."""
+    return mendable**2 * torch.log1p(error.square().sum(-1) / mendable**2).mean()
 
 
 def imaginary(coefficients: Tensor) -> Tensor:

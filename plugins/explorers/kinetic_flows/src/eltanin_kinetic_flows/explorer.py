@@ -48,7 +48,7 @@ class KineticFlows:
 
     domain: ClassVar[str] = "gas"
     revision: ClassVar[int] = 1
-    follows: ClassVar[frozenset[str]] = frozenset({"six_moments"})
+    follows: ClassVar[frozenset[str]] = frozenset({"moment_system"})
     system: System
     families: dict[str, float] = field(default_factory=lambda: dict.fromkeys(FAMILIES, 1.0))
     problems: int = 40
@@ -66,7 +66,7 @@ class KineticFlows:
     executor: OwnExecutor = field(default_factory=Inline)
 
     def __post_init__(self) -> None:
-        """Refuse what no gas can begin with, or no closure of six moments can run."""
+        """Refuse what no gas can begin with, or no closure can run."""
         self._check_families()
         for name, least in (("problems", 1), ("instants", 1), ("cells", 4), ("shock_cells", 4)):
             if getattr(self, name) < least:
@@ -82,7 +82,7 @@ class KineticFlows:
                 )
         if getattr(self.system, "model", None) != "bgk":
             raise ValueError(
-                "explorer=kinetic_flows runs six moments that relax to a Maxwellian: give system=monatomic_gas and"
+                "explorer=kinetic_flows runs moments that relax to a Maxwellian: give system=monatomic_gas and"
                 " system.model=bgk"
             )
 
@@ -105,7 +105,8 @@ class KineticFlows:
         x = draw(family, self._draw, rng)
         trajectory = state["runs"] + np.arange(self.problems)
         ran = self._ran(committee, x) if committee else unseen(x)
-        evidence = {**x.evidence, "trajectory": trajectory, **ran}
+        looked = np.full(self.problems, self.instants)
+        evidence = {**x.evidence, "trajectory": trajectory, "instants": looked, **ran}
         return replace(x, evidence=evidence), {"runs": state["runs"] + self.problems}
 
     @property
@@ -147,9 +148,8 @@ def told(runs: Sequence[Runs], groups: Sequence[np.ndarray]) -> dict[str, Any]:
 
 
 def unseen(x: Problems) -> dict[str, Any]:
-    """Return the evidence of problems that no closure has run: they met what they begin with."""
-    nothing = dict.fromkeys(("stopped", "realizability", "imaginary", "gap"), np.full(len(x), np.nan))
-    return {"met": x.fields, **nothing}
+    """Return the evidence of problems that no closure has run: what they met is the beginning (`Problems.met`)."""
+    return dict.fromkeys(("stopped", "realizability", "imaginary", "gap"), np.full(len(x), np.nan))
 
 
 def shares(weights: Mapping[str, float], feedback: Feedback | None) -> np.ndarray:

@@ -17,9 +17,8 @@ from torch import Tensor
 
 from eltanin_gas.collisions import MonatomicGas
 from eltanin_gas.flows.march import march
-from eltanin_gas.flows.problems import MeanClosure, flow_of, relaxation_of
-from eltanin_gas.flows.six_moments import Closure, SixMoments, realizability, reduced
-from eltanin_gas.monatomic import state_of
+from eltanin_gas.flows.problems import Member, flow_of, relaxation_of, system_of
+from eltanin_gas.flows.system import MomentSystem
 from eltanin_gas.problems import Problems
 
 SELDOM = 10_000  # steps between looks at margins: the instants are enough
@@ -28,7 +27,7 @@ SELDOM = 10_000  # steps between looks at margins: the instants are enough
 class Runs(NamedTuple):
     """n runs on equal numbers of cells.
 
-    met: (n, instants + 1, cells, 6) moments.
+    met: (n, instants + 1, cells, moments).
     stopped: (n,) time of the instant that was the last or was not reached; NaN if a run went on to its end.
     realizability: (n,) least distance to what no gas has.
     imaginary: (n,) largest imaginary part of a speed, over T^(1/2).
@@ -42,9 +41,9 @@ class Runs(NamedTuple):
     gap: np.ndarray
 
 
-def run(members: Sequence[Closure], gas: MonatomicGas, x: Problems, instants: int, imaginary: float) -> Runs:
+def run(members: Sequence[Member], gas: MonatomicGas, x: Problems, instants: int, imaginary: float) -> Runs:
     """Run problems of equal numbers of cells by the mean closure of a committee."""
-    system, tau = SixMoments(MeanClosure(members)), relaxation_of(gas, x)
+    system, tau = system_of(members), relaxation_of(gas, x)
     flow, duration = flow_of(system, x), torch.as_tensor(x.duration, dtype=torch.float64)
     stopped = torch.full_like(duration, torch.nan)
     met, seen = [flow.moments], [margins(system, flow.moments)]
@@ -62,10 +61,7 @@ def run(members: Sequence[Closure], gas: MonatomicGas, x: Problems, instants: in
     return Runs(*(part.numpy() for part in found))
 
 
-def margins(system: SixMoments, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Return of cells (n, cells, 6) the least realizability, largest imaginary part and least gap of speeds, (n,)."""
-    at, root = reduced(u), state_of(u).temperature.sqrt()
-    speeds = system.eigenvalues(u)
-    imaginary = speeds.imag.abs().amax(-1) / root
-    gap = speeds.real.sort(-1).values.diff(dim=-1).amin(-1) / root
-    return realizability(*at, *system.closure(*at)).amin(1), imaginary.amax(1), gap.amin(1)
+def margins(system: MomentSystem, u: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    """Return the least realizability, largest imaginary part and least gap of speeds, (n,), of cells (n, cells, …)."""
+    found = {name: margin.amin(1) for name, margin in system.margins(u).items()}
+    return found["realizability"], found["hyperbolicity"].abs(), found["gap"]

@@ -15,7 +15,7 @@ from eltanin_gas.monatomic import NAMES
 from eltanin_gas.problems import Boundary, Problems
 from eltanin_kinetic.boltzmann_solver import SpectralDiscretisation, cost, solve_boltzmann, velocities_needed
 from eltanin_kinetic.fast_spectral import DEGREES
-from eltanin_kinetic.labels import labels_of, lost
+from eltanin_kinetic.labels import check_instants, labels_of, lost
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,8 @@ class Boltzmann:
             raise ValueError(f"labeler.device={self.device!r}: there is no CUDA device here; give cpu")
 
     def check(self, x: Problems) -> None:
-        """Refuse fields that are no gas, and problems that are too cold, too large or too long."""
+        """Refuse fields that are no gas, and problems that are too cold, too large, too long or looked at elsewhere."""
+        check_instants(x, self.instants)
         if x.fields.values.ndim != 2 or x.fields.values.shape[1] != len(NAMES):
             raise ValueError(
                 f"fields of shape {x.fields.values.shape}: give (cells, {len(NAMES)}), the moments {', '.join(NAMES)}"

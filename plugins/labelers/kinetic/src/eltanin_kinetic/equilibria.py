@@ -23,43 +23,46 @@ from eltanin_kinetic.velocities import Velocities
 CORRECTIONS = 1
 
 
-Tilt = tuple[Tensor, Tensor, Tensor]
-
-
-def gaussian(rho: Tensor, u: Tensor, width: Tensor, grid: Velocities, tilt: Tilt | None = None) -> Tensor:
-    """Return rho / sqrt(2 pi width) exp(tilt_0 + tilt_1 w - (1 + tilt_2) w^2 / (2 width)), w = v - u.
-
-    rho, u, width (a temperature), tilt: (B, N).  Returns (B, V, N).
-    """
-    narrow = 1 / width
+def exponent(rho: Tensor, u: Tensor, width: Tensor) -> Tensor:
+    """Return a, b and -c/2 in (B, 3, N) of rho / sqrt(2 pi width) exp(-(v - u)^2 / (2 width)), each (B, N)."""
+    narrow = width.reciprocal()
     slope = narrow * u
-    constant = (rho * (narrow / (2 * pi)).sqrt()).log_().addcmul_(slope, u, value=-0.5)
-    if tilt is not None:
-        bend = tilt[2] * narrow
-        constant = constant + tilt[0] - u * (tilt[1] + u * bend / 2)
-        slope, narrow = slope + tilt[1] + u * bend, narrow + bend
-    return (grid.powers[..., :3] @ torch.stack([constant, slope, narrow / -2], dim=1)).exp_()
+    constant = (rho * (narrow / (2 * pi)).sqrt_()).log_().addcmul_(slope, u, value=-0.5)
+    return torch.stack([constant, slope, narrow.mul_(-0.5)], dim=1)
 
 
-def residuals(g: Tensor, rho: Tensor, u: Tensor, width: Tensor, grid: Velocities) -> Tilt:
-    """Return sum (1, w / width, w^2 / width) g dv / rho - (1, 0, 1) with w = v - u, each (B, N)."""
+def exponential(coefficients: Tensor, grid: Velocities) -> Tensor:
+    """Return exp(a + b v - c v^2 / 2) (B, V, N) of a, b and -c/2 in (B, 3, N)."""
+    return torch.bmm(grid.powers, coefficients).exp_()
+
+
+def residuals(g: Tensor, rho: Tensor, u: Tensor, width: Tensor, grid: Velocities) -> tuple[Tensor, Tensor, Tensor]:
+    """Return sum (1, w / width, w^2 / width) g dv / rho with w = v - u, each (B, N): 1, 0 and 1 are wanted."""
     m0, m1, m2 = (grid.weights[:, :3] @ g).unbind(1)
     first = torch.addcmul(m1, u, m0, value=-1)
     second = torch.addcmul(m2, u, m1 + first, value=-1)
-    share = 1 / (rho * width)
-    return m0 / rho - 1, first * share, second * share - 1
+    share = (rho * width).reciprocal_()
+    return m0 / rho, first * share, second * share
+
+
+def newton(zero: Tensor, one: Tensor, bend: Tensor, u: Tensor, width: Tensor) -> Tensor:
+    """Return what is added to a, b and -c/2, (B, 3, N), for two of the residuals and width times the change of -c/2."""
+    square = bend / width
+    slope = torch.addcmul(one, u, square, value=2).neg_()
+    constant = torch.addcmul(1 - zero - bend, u, torch.addcmul(slope, u, square), value=-1)
+    return torch.stack([constant, slope, square], dim=1)
 
 
 def discrete_gaussian(
     rho: Tensor, u: Tensor, width: Tensor, grid: Velocities, corrections: int = CORRECTIONS
 ) -> Tensor:
     """Return G (B, V, N) with sum (1, v, v^2) G dv = (rho, rho u, rho u^2 + rho width)."""
-    a, b, c = (torch.zeros_like(rho) for _ in range(3))
-    g = gaussian(rho, u, width, grid)
+    coefficients = exponent(rho, u, width)
+    g = exponential(coefficients, grid)
     for _ in range(corrections):
-        r0, r1, r2 = residuals(g, rho, u, width, grid)
-        a, b, c = a - r0 + (r2 - r0) / 2, b - r1, c + r2 - r0
-        g = gaussian(rho, u, width, grid, (a, b, c))
+        zero, one, two = residuals(g, rho, u, width, grid)
+        coefficients += newton(zero, one, (zero - two) / 2, u, width)
+        g = exponential(coefficients, grid)
     return g
 
 
@@ -67,22 +70,17 @@ def discrete_maxwellian(
     rho: Tensor, u: Tensor, temperature: Tensor, grid: Velocities, corrections: int = CORRECTIONS
 ) -> tuple[Tensor, Tensor]:
     """Return (G, H) (B, V, N) of least entropy among those with the sums (rho, rho u, E); rho, u, T: (B, N)."""
-    a, b, c = (torch.zeros_like(rho) for _ in range(3))
-    g, across = gaussian(rho, u, temperature, grid), temperature
+    coefficients = exponent(rho, u, temperature)
+    g, across = exponential(coefficients, grid), temperature
     for remaining in reversed(range(corrections)):
-        r0, r1, r2 = residuals(g, rho, u, temperature, grid)
-        step = (r2 + 2 * ((r0 + 1) * across / temperature - 1)) / 3 - r0
-        change = step / 2 - r0, -r1, step
-        a, b, c = a + change[0], b + change[1], c + change[2]
-        across = temperature / (1 + c)
-        g = gaussian(rho, u, temperature, grid, (a, b, c)) if remaining else _tilted(g, change, u, temperature, grid)
+        zero, one, two = residuals(g, rho, u, temperature, grid)
+        bend = (zero * (3 - 2 * across / temperature) - two) / 6
+        change = newton(zero, one, bend, u, temperature)
+        coefficients += change
+        across = -0.5 / coefficients[:, 2]
+        if remaining:
+            g = exponential(coefficients, grid)
+        else:
+            change[:, 0] += 1
+            g *= torch.bmm(grid.powers, change)
     return g, g * across[:, None]
-
-
-def _tilted(g: Tensor, tilt: Tilt, u: Tensor, width: Tensor, grid: Velocities) -> Tensor:
-    """Return g (1 + tilt_0 + tilt_1 w - tilt_2 w^2 / (2 width)) (B, V, N), w = v - u, in g."""
-    zeroth, first, second = tilt
-    bend = second / width
-    slope = torch.addcmul(first, u, bend)
-    constant = torch.addcmul(zeroth + 1, u, slope + first, value=-0.5)
-    return g.mul_(grid.powers[..., :3] @ torch.stack([constant, slope, bend / -2], dim=1))

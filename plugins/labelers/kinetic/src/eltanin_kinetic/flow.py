@@ -11,11 +11,12 @@ from torch import Tensor
 from eltanin_gas.collisions import MonatomicGas
 from eltanin_kinetic.equilibria import discrete_maxwellian
 from eltanin_kinetic.relaxation import collisions, flow_state
-from eltanin_kinetic.runge_kutta import ARS222, ARS443, Tableau, imex_step
-from eltanin_kinetic.transport import GHOSTS, Ends, Streaming, muscl, open_ends, padded, periodic, stable_step, weno5
+from eltanin_kinetic.second_order import SecondOrder
+from eltanin_kinetic.third_order import ThirdOrder
+from eltanin_kinetic.transport import GHOSTS, Ends, open_ends, periodic, stable_step
 from eltanin_kinetic.velocities import Velocities
 
-SCHEMES: dict[str, tuple[Streaming, Tableau]] = {"muscl": (muscl, ARS222), "weno5": (weno5, ARS443)}
+SCHEMES: dict[str, type[SecondOrder | ThirdOrder]] = {"muscl": SecondOrder, "weno5": ThirdOrder}
 
 # In far tails behind a front f falls by orders of magnitude in a step, and what ARS(2,2,2) extrapolates there can be
 # negative, by less than the round-off of any moment.
@@ -42,23 +43,18 @@ def evolve(flows: Flows, gas: MonatomicGas, times: Tensor, scheme: str, courant:
 
     Each flow takes steps of its own length and number, so what becomes of it does not depend on the others.
     """
-    streaming, tableau = SCHEMES[scheme]
     collide = collisions(gas, flows.knudsen, flows.grid)
-    ends = _ends(flows)
-    f, longest = flows.f, stable_step(flows.grid, flows.dx, courant)
-
-    def stream(now: Tensor) -> Tensor:
-        return streaming(padded(now, ends), flows.grid.negative)
-
+    longest = stable_step(flows.grid, flows.dx, courant)
+    flow = SCHEMES[scheme](flows.f, flows.grid.negative, _ends(flows), collide)
     for lasting in torch.diff(times, dim=1, prepend=torch.zeros_like(times[:, :1])).unbind(1):
         steps = torch.ceil(lasting / longest - 1e-9).clamp(min=1)
         for step in range(int(steps.max())):
             dt = torch.where(step < steps, lasting / steps, 0.0)
             shift = flows.grid.v * (dt / flows.dx)[:, None]
-            f = imex_step(f, dt[:, None], shift[:, None, :, None], stream, collide, tableau)
+            flow.step(dt[:, None], shift[:, None, :, None])
             if scheme == "muscl" and gas.model != "shakhov":
-                f.clamp_(min=LEAST)
-        yield f
+                flow.f.clamp_(min=LEAST)
+        yield flow.f.clone()
 
 
 def _ends(flows: Flows) -> Ends:

@@ -16,7 +16,7 @@ from eltanin_gas.lift import impossible, two_gaussians
 from eltanin_gas.monatomic import NAMES
 from eltanin_gas.problems import Boundary, Problems
 from eltanin_kinetic.flow import SCHEMES
-from eltanin_kinetic.labels import labels_of, lost
+from eltanin_kinetic.labels import check_instants, labels_of, lost
 from eltanin_kinetic.relaxation import TARGETS
 from eltanin_kinetic.snapshots import EIGHT, distributions, eight_moments, with_distribution
 from eltanin_kinetic.solver import Discretisation, Tell, VelocityPlan, batch_size, plan, solve
@@ -73,7 +73,8 @@ class Bgk:
             raise ValueError(f"labeler.device={self.device!r}: there is no CUDA device here; give cpu")
 
     def check(self, x: Problems) -> None:
-        """Refuse fields that are not six moments of a gas."""
+        """Refuse fields that are not six moments of a gas, and runs that were looked at elsewhere than labels are."""
+        check_instants(x, self.instants)
         if x.fields.values.ndim != 2 or x.fields.values.shape[1] != len(NAMES):
             raise ValueError(
                 f"fields of shape {x.fields.values.shape}: give (cells, {len(NAMES)}), the moments {', '.join(NAMES)}"

@@ -6,7 +6,7 @@ import numpy as np
 
 from eltanin.protocols import Failure
 from eltanin_gas.monatomic import closing_of
-from eltanin_gas.problems import Boundary
+from eltanin_gas.problems import Boundary, Problems
 
 LOST = 1e-9  # part of mass or energy of a closed stretch, beyond which the velocity grid was too narrow or too coarse
 SIX = [0, 1, 2, 3, 5, 6]  # of the eight moments m0 … m4, k0 … k2
@@ -17,6 +17,19 @@ def labels_of(raw: np.ndarray, given: np.ndarray) -> tuple[np.ndarray, np.ndarra
     seen = raw.reshape(-1, 8)
     closing = closing_of(seen[:, SIX], seen[:, 4], seen[:, 7])
     return np.concatenate([given, seen[len(given) :, SIX]]) if len(seen) else seen[:, SIX], closing
+
+
+def check_instants(x: Problems, instants: int) -> None:
+    """Refuse problems that their explorer looked at more or less often than labels will, by a ValueError.
+
+    Labels and predictions are compared cell by cell, instant by instant.
+    """
+    wrong = sorted({int(n) for n in np.asarray(x.evidence.get("instants", []))} - {instants})
+    if wrong:
+        raise ValueError(
+            f"explorer.instants={wrong[0]}, but labels are of {instants} instants: predictions and labels are compared"
+            f" at the same ones; give explorer.instants={instants}, which is the labeler's"
+        )
 
 
 def lost(raw: np.ndarray, boundary: int) -> Failure | None:

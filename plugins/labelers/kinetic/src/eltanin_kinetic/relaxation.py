@@ -17,7 +17,7 @@ from eltanin_gas.collisions import MonatomicGas
 from eltanin_kinetic.equilibria import discrete_gaussian, discrete_maxwellian
 from eltanin_kinetic.velocities import Velocities
 
-Collide = Callable[[Tensor, Tensor], Tensor]  # f* (B, 2, V, N), a dt (B, 1) -> f_new
+Collide = Callable[[Tensor, Tensor, Tensor], Tensor]  # f* (B, 2, V, N), a dt (B, 1), and where to write f_new
 
 
 def raw_moments(f: Tensor, grid: Velocities) -> tuple[Tensor, Tensor]:
@@ -27,10 +27,10 @@ def raw_moments(f: Tensor, grid: Velocities) -> tuple[Tensor, Tensor]:
 
 def flow_state(f: Tensor, grid: Velocities) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return rho, u, T and the stress sigma = p_xx - p, each (B, N)."""
-    rho, m1, m2, k0 = (grid.sums @ f.flatten(1, 2)).unbind(1)
+    rho, m1, m2 = (grid.weights[:, :3] @ f[:, 0]).unbind(1)
     u = m1 / rho
-    along = m2 - u * m1
-    pressure = (along + 2 * k0) / 3
+    along = torch.addcmul(m2, u, m1, value=-1)
+    pressure = torch.addcmul(along, f[:, 1].sum(1), grid.dv[:, None], value=2) / 3
     return rho, u, pressure / rho, along - pressure
 
 
@@ -46,15 +46,14 @@ def collisions(gas: MonatomicGas, knudsen: Tensor, grid: Velocities) -> Collide:
     target = TARGETS[gas.model]
     rate = gas.prandtl_number if gas.model == "es_bgk" else 1.0
 
-    def collide(f: Tensor, dt: Tensor) -> Tensor:
+    def collide(f: Tensor, dt: Tensor, out: Tensor) -> Tensor:
         rho, u, temperature, stress = flow_state(f, grid)
         steps = dt / gas.relaxation_time(knudsen, rho, temperature)
         towards = target(f, (rho, u, temperature, stress), steps, gas.prandtl_number, grid)
         weight = (rate * steps / (1 + rate * steps))[:, None]
-        new = torch.empty_like(f)
         for k, equilibrium in enumerate(towards):
-            torch.lerp(f[:, k], equilibrium, weight, out=new[:, k])
-        return new
+            torch.lerp(f[:, k], equilibrium, weight, out=out[:, k])
+        return out
 
     return collide
 

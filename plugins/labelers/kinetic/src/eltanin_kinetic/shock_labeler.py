@@ -12,6 +12,7 @@ from eltanin.protocols import Failure, Labels, Rng, System
 from eltanin_gas.lift import closing_of_lift, impossible, two_gaussians
 from eltanin_gas.monatomic import NAMES, closing_of, rankine_hugoniot, sound_speed, state_of
 from eltanin_gas.problems import Boundary, Problems
+from eltanin_kinetic.labels import check_instants
 from eltanin_kinetic.shock import positions, steady_shock
 
 CLOSE = 1e-6  # to the states of Rankine and Hugoniot, of the upstream sound speed, density and temperature
@@ -81,7 +82,8 @@ class ShockWave:
             )
 
     def check(self, x: Problems) -> None:
-        """Refuse problems that are no standing shock."""
+        """Refuse problems that are no standing shock; the labeler looks at one instant, after all time."""
+        check_instants(x, 1)
         for i in range(len(x)):
             if isinstance(found := self._standing(x[np.array([i])]), str):
                 raise ValueError(f"problem {i}: {found}")

@@ -20,7 +20,7 @@ from eltanin_kinetic.velocities import RESOLVED, Velocities, extent, spacing, un
 
 Tell = Callable[[Tensor, Velocities], Tensor]  # of f (B, 2, V, N): (B, N, k)
 ROUND = 16  # numbers of velocities are multiples of it, so that more flows can be solved together
-ON_CPU, ON_GPU = 80_000, 30_000_000  # numbers of a batch: what stays in a cache, what fills a device
+ON_CPU, ON_GPU = 160_000, 30_000_000  # numbers of a batch: what stays in a cache, what fills a device
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,6 @@ from eltanin_kinetic.velocities import Velocities
 GHOSTS = 3  # cells beyond each end, whatever the order
 TINY = 1e-300  # against 0/0 where a gas is uniform
 Ends = Callable[[Tensor], tuple[Tensor, Tensor]]  # the ghosts left and right of f
-Streaming = Callable[[Tensor, int], Tensor]
 
 
 def periodic(f: Tensor) -> tuple[Tensor, Tensor]:
@@ -36,26 +35,74 @@ def padded(f: Tensor, ends: Ends) -> Tensor:
     return torch.cat([left, f, right], dim=-1)
 
 
+class Ghosted:
+    """A distribution and its ghosts in one array.
+
+    all: (..., N + 6).  inside: f (..., N), a part of it.
+    """
+
+    def __init__(self, f: Tensor, ends: Ends) -> None:
+        """Begin with f."""
+        self.all = padded(f, ends)
+        self.inside = self.all[..., GHOSTS:-GHOSTS]
+        self._ghosts = (self.all[..., :GHOSTS], self.all[..., -GHOSTS:]), ends(self.inside)
+
+    def exchange(self) -> None:
+        """Write to the ghosts what lies beyond the ends of f as it is now."""
+        for ghost, beyond in zip(*self._ghosts, strict=True):
+            ghost.copy_(beyond)
+
+
 def muscl(f: Tensor, negative: int) -> Tensor:
     """Return the differences (B, 2, V, N) by van Leer's (1974) limiter, of second order.
 
     f: (B, 2, V, N + 6) with ghosts.  negative: how many velocities are below 0.
     """
-    f = f[..., GHOSTS - 2 : f.shape[-1] - GHOSTS + 2]
-    out = torch.empty_like(f[..., 2:-2])
-    leaving = _muscl_faces(f[:, :, :negative], -1)  # one direction after the other: that much stays in a cache
-    torch.sub(leaving[..., 1:-1], leaving[..., 2:], out=out[:, :, :negative])
-    leaving = _muscl_faces(f[:, :, negative:], 1)
-    torch.sub(leaving[..., :-2], leaving[..., 1:-1], out=out[:, :, negative:])
+    out = torch.zeros_like(f[..., GHOSTS:-GHOSTS], memory_format=torch.contiguous_format)
+    Muscl(f, out, out, negative, room_for_muscl(out, negative)).stream(torch.ones_like(out[:, :1, :, :1]), 1.0)
     return out
 
 
-def _muscl_faces(f: Tensor, direction: int) -> Tensor:
-    """Return the values where f (..., N + 4) leaves each cell, to the right (1) or left (-1), (..., N + 2)."""
-    d = f[..., 1:] - f[..., :-1]
-    below, above = d[..., :-1], d[..., 1:]
-    product, total = (below * above).clamp_(min=0.0), (below + above).add_(TINY)  # half of the slope is their ratio
-    return torch.addcdiv(f[..., 1:-1], product, total, value=direction)
+def room_for_muscl(f: Tensor, negative: int) -> list[Tensor]:
+    """Return arrays for what `Muscl` has to remember of f (B, 2, V, N) for a moment."""
+    most = max(negative, f.shape[2] - negative)
+    return [f.new_empty(*f.shape[:2], most, f.shape[-1] + more) for more in (3, 2, 2, 0)]
+
+
+class Muscl:
+    """Streaming by `muscl` from array to array, in memory that is kept: what is written again stays in a cache."""
+
+    def __init__(self, f: Tensor, start: Tensor, out: Tensor, negative: int, room: list[Tensor]) -> None:
+        """Take f (B, 2, V, N + 6) with ghosts, and where to write `start`, changed by streaming, (B, 2, V, N)."""
+        f = f[..., GHOSTS - 2 : f.shape[-1] - GHOSTS + 2]
+        halves = (slice(0, negative), -1), (slice(negative, f.shape[2]), 1)
+        self._halves = [_Half(f, start, out, half, direction, room) for half, direction in halves]
+
+    def stream(self, shift: Tensor, weight: float) -> None:
+        """Write start + weight · shift · differences of f to out; shift (B, 1, V, 1)."""
+        for half in self._halves:  # one direction after the other: that much stays in a cache
+            half.stream(shift, weight)
+
+
+class _Half:
+    """Velocities of one direction: parts of the arrays of `Muscl`, for to name a part takes as long as to add some."""
+
+    def __init__(self, f: Tensor, start: Tensor, out: Tensor, half: slice, direction: int, room: list[Tensor]) -> None:
+        self.half, self.direction = half, direction
+        here, self.start, self.out = (x[:, :, half] for x in (f, start, out))
+        self.difference, self.product, self.total, self.change = (x[:, :, : here.shape[2]] for x in room)
+        self.here, self.left, self.right = here[..., 1:-1], here[..., :-1], here[..., 1:]
+        self.below, self.above = self.difference[..., :-1], self.difference[..., 1:]
+        leaving = self.product if direction > 0 else self.product[..., 1:]
+        self.into, self.away = leaving[..., : out.shape[-1]], leaving[..., 1 : 1 + out.shape[-1]]
+
+    def stream(self, shift: Tensor, weight: float) -> None:
+        torch.sub(self.right, self.left, out=self.difference)
+        torch.mul(self.below, self.above, out=self.product).clamp_(min=0.0)
+        torch.add(self.below, self.above, out=self.total).add_(TINY)  # half of the slope is the ratio of these two
+        torch.addcdiv(self.here, self.product, self.total, value=self.direction, out=self.product)
+        torch.sub(self.into, self.away, out=self.change)
+        torch.addcmul(self.start, self.change, shift[:, :, self.half], value=weight, out=self.out)
 
 
 def weno5(f: Tensor, negative: int) -> Tensor:

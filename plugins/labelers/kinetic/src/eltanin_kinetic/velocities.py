@@ -22,8 +22,7 @@ class Velocities:
 
     v: (B, V), ascending, with 0 halfway between two nodes.  dv: (B,).
     negative: how many nodes are below 0, the same in the whole batch.
-    powers: (B, V, 5) of v.  weights: (B, 5, V), which times g give its moments m0 ... m4.
-    sums: (B, 4, 2 V), which times g and h give m0, m1, m2 and k0.
+    powers: (B, V, 3), 1, v and v^2.  weights: (B, 5, V), which times g give its moments m0 ... m4.
     """
 
     v: Tensor
@@ -31,7 +30,6 @@ class Velocities:
     negative: int
     powers: Tensor
     weights: Tensor
-    sums: Tensor
 
     @property
     def fastest(self) -> Tensor:
@@ -43,13 +41,10 @@ def uniform(dv: Tensor, negative: int, count: int) -> Velocities:
     """Return grids v_j = (j + 1/2 - negative) dv of `count` nodes for spacings dv (B,), which may leave 0 outside."""
     nodes = torch.arange(count, dtype=dv.dtype, device=dv.device) + 0.5 - negative
     v = nodes * dv[:, None]
-    powers = torch.stack([v**k for k in range(HIGHEST + 1)], dim=-1)
+    powers = torch.stack([v**k for k in range(3)], dim=-1)
     below = min(max(negative, 0), count)
-    weights = powers.mT * dv[:, None, None]
-    sums = torch.cat([weights[:, [0, 1, 2, 0]]] * 2, dim=2)
-    sums[:, :3, count:] = 0
-    sums[:, 3, :count] = 0
-    return Velocities(v, dv, below, powers, weights, sums)
+    weights = torch.stack([v**k for k in range(HIGHEST + 1)], dim=1) * dv[:, None, None]
+    return Velocities(v, dv, below, powers, weights)
 
 
 def extent(u: np.ndarray, temperature: np.ndarray, reach: float) -> tuple[float, float]:

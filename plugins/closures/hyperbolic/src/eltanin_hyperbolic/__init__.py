@@ -1,0 +1,1 @@
+"""A learned closure of many moments whose characteristic speeds are real, whatever has been learned."""
