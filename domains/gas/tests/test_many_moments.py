@@ -186,3 +186,18 @@ def test_reflection_is_exact():
     sign = torch.tensor([(-1.0) ** j for j in range(7)] * 2, dtype=torch.float64)
     back = Flow(flow.moments.flip(1) * sign, flow.spacing, flow.boundary, flow.beyond.flip(1) * sign)
     torch.testing.assert_close(ended(system, back)[0].flip(1) * sign, ended(system, flow)[0], rtol=0, atol=1e-12)
+
+
+def test_moments_of_no_gas_are_moved_to_some_gas_and_nothing_else_changes():
+    system, u = ManyMoments(hermite_tail, 6), chains(6)
+    assert torch.equal(system.held(u), u)
+    values = system.variables(u)
+    values[::5, 5] = -3.0  # m4 below m2²/m0
+    away = system.from_variables(values)
+    assert (system.margins(away)["realizability"][::5] < 0).all()
+    held = system.held(away)
+    torch.testing.assert_close(system.conserved(held), system.conserved(away), rtol=1e-12, atol=1e-12)
+    np.testing.assert_allclose(system.margins(held)["realizability"][::5], 1e-3, atol=1e-5)
+    untouched = torch.ones(50, dtype=torch.bool)
+    untouched[::5] = False
+    assert torch.equal(held[untouched], away[untouched])

@@ -35,6 +35,8 @@ from eltanin_gas.flows.system import no_diffusion, thermodynamic
 from eltanin_gas.monatomic import State, closing_of, invariants, state_of
 
 LEAST_ORDER = 4  # below it Navier, Stokes and Fourier are not exact
+LEAST_MARGIN = 1e-3  # of realizability; a Maxwellian has 1
+HALVINGS = 30  # of the way to the Maxwellian
 NEWTON = 5  # iterations towards the outermost speeds
 
 
@@ -186,16 +188,30 @@ class ManyMoments:
         del tau
         return no_diffusion(u)
 
+    def held(self, u: Tensor) -> Tensor:
+        """Return U, moved straight towards its Maxwellian where m0 … m4, k0 … k2 are those of no f >= 0.
+
+        The moments of gases are a convex set with the Maxwellian inside, so there is a nearest point on the way.
+        """
+        wrong = self._realizability(u) < LEAST_MARGIN
+        if not bool(wrong.any()):
+            return u
+        away = u[wrong]
+        rest = self.equilibrium(away)
+        low, high = torch.zeros_like(away[:, :1]), torch.ones_like(away[:, :1])
+        for _ in range(HALVINGS):
+            middle = (low + high) / 2
+            good = self._realizability(rest + middle * (away - rest))[:, None] >= LEAST_MARGIN
+            low, high = torch.where(good, middle, low), torch.where(good, high, middle)
+        return u.masked_scatter(wrong[..., None], rest + low * (away - rest))
+
     def margins(self, u: Tensor) -> Mapping[str, Tensor]:
         """Return density, temperature, realizability of m0 … m4, k0 … k2, the gap of speeds, and 0: they are real."""
-        chains = self.chains(u)
-        six = lowest_six(chains)
-        rho, _, temperature = thermodynamic(conserved(chains))
-        closing = closing_of(six, chains[..., 0, 4], chains[..., 1, 2])
+        rho, _, temperature = thermodynamic(self.conserved(u))
         return {
             "density": rho,
             "temperature": temperature,
-            "realizability": realizability(*invariants(six).unbind(-1), *closing.unbind(-1)),
+            "realizability": self._realizability(u),
             "hyperbolicity": torch.zeros_like(rho),
             "gap": self.jacobi_speeds(u).diff(dim=-1).amin((-1, -2)),
         }
@@ -214,6 +230,12 @@ class ManyMoments:
         """Return the state of the moments."""
         del tau, spacing
         return state_of(lowest_six(self.chains(u)))
+
+    def _realizability(self, u: Tensor) -> Tensor:
+        chains = self.chains(u)
+        six = lowest_six(chains)
+        closing = closing_of(six, chains[..., 0, 4], chains[..., 1, 2])
+        return realizability(*invariants(six).unbind(-1), *closing.unbind(-1))
 
     def _maxwellian(self, rho: Tensor, velocity: Tensor, temperature: Tensor) -> Tensor:
         of_g = rho[..., None] * gaussian_moments(velocity, temperature, self.order + 1)

@@ -112,7 +112,7 @@ def step(
     middle = relaxed(u + IMPLICIT * now * first)
     collided = (system.equilibrium(middle) - middle) / tau(middle)[..., None]
     last = EXPLICIT * first + (1 - EXPLICIT) * rate(middle) + (1 - IMPLICIT) * collided
-    return relaxed(u + now * last)
+    return system.held(relaxed(u + now * last))
 
 
 def longest_step(

@@ -135,6 +135,10 @@ class SixMoments:
         del tau
         return no_diffusion(u)
 
+    def held(self, u: Tensor) -> Tensor:
+        """Return U as it is."""
+        return u
+
     def margins(self, u: Tensor) -> Mapping[str, Tensor]:
         """Return ρ, T, realizability, minus the largest imaginary part of a speed, the least gap of speeds, (...)."""
         state, at = state_of(u), reduced(u)

@@ -53,6 +53,10 @@ class MomentSystem(Protocol):
         """Return the largest coefficient of that, (...)."""
         ...
 
+    def held(self, u: Tensor) -> Tensor:
+        """Return U of the same mass, momentum and energy, moved to moments that some gas has where they are not."""
+        ...
+
     def margins(self, u: Tensor) -> Mapping[str, Tensor]:
         """Return by name what must not become negative, (...)."""
         ...

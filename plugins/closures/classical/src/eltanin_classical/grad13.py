@@ -124,6 +124,10 @@ class Grad13:
         del tau
         return no_diffusion(u)
 
+    def held(self, u: Tensor) -> Tensor:
+        """Return U as it is."""
+        return u
+
     def margins(self, u: Tensor) -> Mapping[str, Tensor]:
         """Return density, temperature, and minus the largest imaginary part of a speed, (...)."""
         rho, _, temperature = thermodynamic(self.conserved(u))

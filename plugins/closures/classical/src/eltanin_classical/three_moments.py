@@ -70,6 +70,10 @@ class Euler:
         del tau
         return no_diffusion(u)
 
+    def held(self, u: Tensor) -> Tensor:
+        """Return U as it is."""
+        return u
+
     def margins(self, u: Tensor) -> Mapping[str, Tensor]:
         """Return density and temperature, (...)."""
         rho, _, temperature = thermodynamic(u)
