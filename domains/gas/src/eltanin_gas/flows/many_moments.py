@@ -30,6 +30,7 @@ import torch
 from torch import Tensor
 
 from eltanin_gas.flows.hermite import gaussian_moments, hermite_moments, raw_moments
+from eltanin_gas.flows.jacobi import eigenvalues, largest_root
 from eltanin_gas.flows.six_moments import realizability
 from eltanin_gas.flows.system import no_diffusion, thermodynamic
 from eltanin_gas.monatomic import State, closing_of, invariants, state_of
@@ -37,7 +38,6 @@ from eltanin_gas.monatomic import State, closing_of, invariants, state_of
 LEAST_ORDER = 4  # below it Navier, Stokes and Fourier are not exact
 LEAST_MARGIN = 1e-3  # of realizability; a Maxwellian has 1
 HALVINGS = 30  # of the way to the Maxwellian
-NEWTON = 5  # iterations towards the outermost speeds
 
 
 class Tail(Protocol):
@@ -79,24 +79,6 @@ def closing_changes(jump: Tensor, u: Tensor, temperature: Tensor, tail: tuple[Te
     known = torch.cat([jump, torch.zeros_like(jump[..., :1])], dim=-1)
     last = hermite_moments(known, u, temperature)[..., -3:]  # of He_{N-1}, He_N, and He_{N+1} without v^{N+1}
     return alpha * temperature.sqrt() * last[..., 1] - (n - beta) * temperature * last[..., 0] - last[..., 2]
-
-
-def largest_root(alpha: Tensor, beta: Tensor, n: int) -> Tensor:
-    """Return a bound (...) of all roots of (c - α) He_n - β He_{n-1} from above, near the largest.
-
-    With r the largest root of He_n, the greater eigenvalue of [[r, β^(1/2)], [β^(1/2), α]] is a bound, and from
-    there Newton's iteration falls towards the root and never passes it.
-    """
-    r = _largest_node(n)
-    c = (r + alpha) / 2 + (((r - alpha) / 2) ** 2 + beta).sqrt()
-    for _ in range(NEWTON):
-        before, now = torch.ones_like(c), c
-        lower = before
-        for j in range(1, n):
-            lower, before, now = before, now, c * now - j * before
-        slope = now + n * (c - alpha) * before - (n - 1) * beta * lower  # He_n' = n He_{n-1}
-        c = c - ((c - alpha) * now - beta * before) / slope
-    return c
 
 
 def conserved(chains: Tensor) -> Tensor:
@@ -145,17 +127,13 @@ class ManyMoments:
     def jacobi_speeds(self, u: Tensor) -> Tensor:
         """Return all characteristic speeds over T^(1/2), from u, (..., 2, N + 1) in ascending order."""
         alpha, beta = self.tail(standardised(self.chains(u)))
-        n = self.order
-        off = torch.arange(1, n, dtype=u.dtype, device=u.device).sqrt()
-        matrix = (torch.diag(off, 1) + torch.diag(off, -1)).expand(*beta.shape, n, n)
-        matrix = torch.nn.functional.pad(matrix, (0, 1, 0, 1)).clone()
-        matrix[..., n, n] = alpha
-        matrix[..., n, n - 1] = matrix[..., n - 1, n] = beta.sqrt()
-        return torch.linalg.eigvalsh(matrix)
+        return eigenvalues(alpha, beta, self.order)
 
     def equilibrium(self, u: Tensor) -> Tensor:
         """Return the moments of the Maxwellian of the same mass, momentum and energy."""
-        return self._maxwellian(*thermodynamic(self.conserved(u)))
+        rho, velocity, temperature = thermodynamic(self.conserved(u))
+        of_g = rho[..., None] * gaussian_moments(velocity, temperature, self.order + 1)
+        return torch.cat([of_g, temperature[..., None] * of_g], dim=-1)
 
     def conserved(self, u: Tensor) -> Tensor:
         """Return mass, momentum and energy (..., 3)."""
@@ -237,16 +215,7 @@ class ManyMoments:
         closing = closing_of(six, chains[..., 0, 4], chains[..., 1, 2])
         return realizability(*invariants(six).unbind(-1), *closing.unbind(-1))
 
-    def _maxwellian(self, rho: Tensor, velocity: Tensor, temperature: Tensor) -> Tensor:
-        of_g = rho[..., None] * gaussian_moments(velocity, temperature, self.order + 1)
-        return torch.cat([of_g, temperature[..., None] * of_g], dim=-1)
-
 
 def _both(x: Tensor) -> Tensor:
     """Return (..., 1), which both chains share."""
     return x[..., None]
-
-
-def _largest_node(n: int) -> float:
-    off = torch.arange(1, n, dtype=torch.float64).sqrt()
-    return float(torch.linalg.eigvalsh(torch.diag(off, 1) + torch.diag(off, -1))[-1])
