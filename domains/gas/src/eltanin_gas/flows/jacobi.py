@@ -3,7 +3,7 @@
     He_{j+1} = c He_j - j He_{j-1}
 
 says that c times (He_0/(0!)^(1/2), …, He_n/(n!)^(1/2)) is a symmetric tridiagonal matrix times the same, with 1^(1/2),
-2^(1/2), … beside its diagonal of zeros. With α in the last place of the diagonal and β^(1/2), β > 0, beside it the roots
+2^(1/2), … beside its diagonal of zeros. With α in the last place of the diagonal and β^(1/2) > 0 beside it the roots
 are the eigenvalues: real and distinct.
 """
 
