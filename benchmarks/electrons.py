@@ -2,14 +2,18 @@
 
 Each is trained for so many seconds of its own processor time (or for --rounds), then frozen and measured. The exact
 energies are of the literature (He: Pekeris 1959, H2: Pachucki 2010; Li, Be, LiH: as DeepErwin tabulates); those of
-DeepWF are as others quote them, unverified.
+DeepWF are as others quote them, unverified. With --profile N it says where the processor time of N rounds goes instead:
+moves, log ψ in them, labels, the local energy (the Laplacian, above all), scores, the optimizer's step, the rest of
+the training, and the loop itself.
 """
 
 from __future__ import annotations
 
 import argparse
 import time
+from collections import Counter
 from collections.abc import Callable
+from functools import wraps
 from typing import Any
 
 from eltanin.campaign import Campaign
@@ -23,7 +27,7 @@ from eltanin_monte_carlo.moves import Gaussian
 from eltanin_walkers.domain import ManyBody
 from eltanin_walkers.evaluation import Energy
 from eltanin_walkers.systems.molecule import Molecule
-from eltanin_wavefunction import WaveFunction
+from eltanin_wavefunction import Psi, WaveFunction, model
 from eltanin_wavefunction.deepwf import DeepWF
 from eltanin_wavefunction.determinants import Determinants
 from eltanin_wavefunction.optimizers import Spring
@@ -45,6 +49,9 @@ FORMS: dict[str, tuple[Callable[[Molecule], Any], bool]] = {  # and whether it b
     "hartree_fock": (lambda system: SlaterJastrow(system, terms=0), False),
     "deepwf": (lambda system: DeepWF(system), False),
 }
+TABLE = "name form               rounds  seconds  E (hartree)  -exact/mH  err./mH  variance     DeepWF"
+PARTS = ("moves", "log psi", "label", "energy", "scores", "step", "rest")
+PROFILE = f"name form               ms a round{''.join(f'{part:>10} %' for part in (*PARTS, 'loop'))}     loop ms"
 
 
 def campaign(system: Molecule, form: str, walkers: int, steps: int) -> Campaign:
@@ -82,6 +89,62 @@ def measured(name: str, form: str, options: argparse.Namespace) -> str:
     )
 
 
+class Stopwatch:
+    """Processor time of functions, s, under names of one's own."""
+
+    def __init__(self) -> None:
+        self.seconds = Counter[str]()
+
+    def on(self, owner: Any, function: str, name: str) -> None:
+        """Take the time of a function from now on."""
+        plain = getattr(owner, function)
+
+        @wraps(plain)
+        def timed(*arguments: Any, **named: Any) -> Any:
+            begun = time.process_time()
+            try:
+                return plain(*arguments, **named)
+            finally:
+                self.seconds[name] += time.process_time() - begun
+
+        setattr(owner, function, timed)
+
+
+def profiled(name: str, form: str, options: argparse.Namespace) -> str:
+    """Return a line of the other table: milliseconds of a round, and the percentages of its parts."""
+    one = campaign(Molecule(SYSTEMS[name][0]), form, options.walkers, 1)
+    now = one.advance(one.advance(one.begin()))  # the first round has no wave function, the second burns in
+    watch.seconds.clear()
+    for _ in range(options.profile):
+        now = one.advance(now)
+    spent = {part: 1e3 * watch.seconds[part] / options.profile for part in PARTS}
+    spent["moves"] -= spent["log psi"]
+    spent["rest"] -= spent["energy"] + spent["scores"] + spent["step"]
+    whole = 1e3 * watch.seconds["round"] / options.profile
+    spent["loop"] = whole - sum(spent[part] for part in PARTS)
+    shares = "".join(f"{100 * ms / whole:12.1f}" for ms in spent.values())
+    return f"{name:4} {form:18} {whole:10.1f}{shares}{spent['loop']:12.2f}"
+
+
+watch = Stopwatch()
+
+
+def take_times() -> None:
+    """Take the times of the parts of a round."""
+    for owner, function, part in (
+        (Campaign, "advance", "round"),
+        (MonteCarlo, "explore", "moves"),
+        (Psi, "predict", "log psi"),
+        (Coulomb, "label", "label"),
+        (WaveFunction, "train", "rest"),
+        (Psi, "local_energy", "energy"),
+        (model, "scores", "scores"),
+        (model, "centred", "step"),
+        (Spring, "step", "step"),
+    ):
+        watch.on(owner, function, part)
+
+
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
@@ -92,11 +155,15 @@ def main() -> None:
     parser.add_argument("--start", type=int, default=1000, help="steps of the way to Hartree-Fock orbitals")
     parser.add_argument("--walkers", type=int, default=256)
     parser.add_argument("--evaluations", type=int, default=100)
+    parser.add_argument("--profile", type=int, help="rounds to take the times of")
     options = parser.parse_args()
-    print("name form               rounds  seconds  E (hartree)  -exact/mH  err./mH  variance     DeepWF", flush=True)
+    if options.profile:
+        take_times()
+    print(PROFILE if options.profile else TABLE, flush=True)
+    line = profiled if options.profile else measured
     for name in options.systems:
         for form in options.forms:
-            print(measured(name, form, options), flush=True)
+            print(line(name, form, options), flush=True)
 
 
 if __name__ == "__main__":

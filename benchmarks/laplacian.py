@@ -12,6 +12,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -51,9 +52,10 @@ def seconds(method: Callable[..., Derivatives], log_psi: Callable[..., Any], x: 
 
 
 def peak(method: Callable[..., Derivatives], log_psi: Callable[..., Any], x: Tensor) -> float:
-    """Return how far the resident memory rose, MB, in a process of its own, where nothing was freed before."""
+    """Return how far the resident memory rose, MB, in a process of its own that had touched its code before."""
     reader, writer = os.pipe()
     if (child := os.fork()) == 0:
+        method(log_psi, x[:2])
         before = resident("VmRSS")
         method(log_psi, x)
         os.write(writer, f"{resident('VmHWM') - before}".encode())
@@ -68,30 +70,31 @@ def resident(what: str) -> int:
     return next(int(line.split()[1]) for line in lines if line.startswith(what))
 
 
-def measured(atoms: str, walkers: int, width: int, repeats: int) -> dict[str, Any]:
-    """Return times and memory of all methods on one system, and how far they are apart."""
+def prepared(atoms: str, walkers: int, width: int) -> tuple[Callable[..., Any], Tensor]:
+    """Return log ψ, and walkers."""
     system = Molecule(atoms)
     ansatz, rng = Determinants(system, one_electron=width, two_electron=width // 4), np.random.default_rng(0)
     parameters, x = ansatz.begin(rng), torch.as_tensor(system.start(walkers, rng))
+    return partial(ansatz.log_psi, parameters), x
 
-    def log_psi(r: Any) -> Any:
-        return ansatz.log_psi(parameters, r)
 
-    with torch.no_grad():
-        for method in METHODS.values():
-            method(log_psi, x[:2])  # torch imports and compiles when first asked
-        memory = {name: peak(method, log_psi, x) for name, method in METHODS.items()}
-        values = {name: method(log_psi, x).laplacian for name, method in METHODS.items()}
-        times: dict[str, list[float]] = {name: [] for name in METHODS}
-        for _ in range(repeats):
-            for name, method in METHODS.items():
-                times[name].append(seconds(method, log_psi, x))
+def memory(log_psi: Callable[..., Any], x: Tensor) -> dict[str, float]:
+    """Return the memory of all methods, MB: to be asked before anything large was freed, which they would use."""
+    return {name: peak(method, log_psi, x) for name, method in METHODS.items()}
+
+
+def measured(log_psi: Callable[..., Any], x: Tensor, repeats: int) -> dict[str, Any]:
+    """Return the times of all methods, and how far they are apart."""
+    values = {name: method(log_psi, x).laplacian for name, method in METHODS.items()}
+    times: dict[str, list[float]] = {name: [] for name in METHODS}
+    for _ in range(repeats):
+        for name, method in METHODS.items():
+            times[name].append(seconds(method, log_psi, x))
     scale = values["forward"].abs().max()
     return {
-        "electrons": system.number,
+        "electrons": x.shape[1],
         "apart": max(float((v - values["forward"]).abs().max() / scale) for v in values.values()),
         "milliseconds": {name: 1e3 * median(t) for name, t in times.items()},
-        "megabytes": memory,
     }
 
 
@@ -103,15 +106,21 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=3)
     parser.add_argument("--systems", nargs="*", default=["He", "Be", "LiH", "C"], choices=list(SYSTEMS))
     options = parser.parse_args()
-    found: dict[str, Any] = {}
     print(
         f"{'':6}{'electrons':>10}" + "".join(f"{name + ' ms':>20}{'MB':>8}" for name in METHODS) + f"{'speed-up':>10}"
     )
-    for name in options.systems:
-        one = found[name] = measured(SYSTEMS[name], options.walkers, options.width, options.repeats)
-        ms, mb = one["milliseconds"], one["megabytes"]
-        row = "".join(f"{ms[method]:20.1f}{mb[method]:8.1f}" for method in METHODS)
-        print(f"{name:6}{one['electrons']:10}{row}{ms['reverse_loop'] / ms['forward']:10.1f}", flush=True)
+    with torch.no_grad():
+        systems = {name: prepared(SYSTEMS[name], options.walkers, options.width) for name in options.systems}
+        for log_psi, x in systems.values():
+            for method in METHODS.values():
+                method(log_psi, x[:2])  # torch imports and compiles when first asked
+        megabytes = {name: memory(*one) for name, one in systems.items()}
+        found: dict[str, Any] = {}
+        for name, (log_psi, x) in systems.items():
+            one = found[name] = measured(log_psi, x, options.repeats) | {"megabytes": megabytes[name]}
+            ms, mb = one["milliseconds"], one["megabytes"]
+            row = "".join(f"{ms[method]:20.1f}{mb[method]:8.1f}" for method in METHODS)
+            print(f"{name:6}{one['electrons']:10}{row}{ms['reverse_loop'] / ms['forward']:10.1f}", flush=True)
     print(json.dumps(found))
 
 

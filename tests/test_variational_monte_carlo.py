@@ -37,6 +37,7 @@ PRESETS = [
     "heisenberg_chain",
     "helium",
     "hydrogen_molecule",
+    "lithium",
     "lithium_hydride",
     "beryllium",
     "helium4_liquid",
@@ -98,6 +99,24 @@ def test_ising_chain_of_twenty(energy):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(7200)
+def test_ising_chain_of_twenty_to_a_millionth(energy):
+    """Eight filters, and walkers enough to go on where the variance is 1e-4: eight minutes of a core."""
+    steady = ["rate=0.12", "decay=500", "damping=2e-4", "longest=0.05"]
+    found = energy(
+        "experiment=tfim_chain",
+        *("explorer.walkers=3000", "explorer.steps=40", "model.ansatz.density=8"),
+        "model/optimizer=stochastic_reconfiguration",
+        *(f"model.optimizer.{setting}" for setting in steady),
+        *("rounds=700", "validation.rounds=600"),
+    )
+    reference, error = found["reference_energy"], found["energy_error"]
+    assert abs(found["energy"] - reference) < 1e-6 * abs(reference)
+    assert error < 4e-7 * abs(reference)
+    assert found["energy"] > reference - 3 * error
+
+
+@pytest.mark.slow
 def test_heisenberg_chain_of_twenty(energy):
     found = energy("experiment=heisenberg_chain")
     assert found.keys() >= TOLD
@@ -107,6 +126,7 @@ def test_heisenberg_chain_of_twenty(energy):
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_heisenberg_square_of_sixteen(energy):
     exact = -11.2284832084  # exact diagonalisation
     found = energy("experiment=heisenberg_chain", "system.shape=[4,4]", f"validation.reference={exact}")

@@ -110,7 +110,8 @@ def zero_variance(energy: np.ndarray, variance: np.ndarray, measured: Estimate) 
 
     energy, variance: (T,) of a training, taken together in blocks of successive steps; the blocks within tenfold the
     measured variance and the measured energy itself make a line of least squares. Errors grow by √(χ²/ν) where the
-    points are no line. None where that makes no sense: few points, alike in variance, or not going downhill.
+    points are no line, and by how far away a parabola meets no variance. None where that makes no sense: few points,
+    alike in variance, or not going downhill.
     """
     length = max(BLOCK, len(energy) // BLOCKS)
     kept = len(energy) // length * length
@@ -121,13 +122,21 @@ def zero_variance(energy: np.ndarray, variance: np.ndarray, measured: Estimate) 
     y, sigma = np.append(means, measured.mean), np.append(errors, measured.error)
     if len(x) < LEAST or x.max() < 2 * x.min() or not (sigma > 0).all():
         return None
-    design = np.stack([np.ones_like(x), x], axis=1) / sigma[:, None]
-    covariance = np.linalg.inv(design.T @ design)
-    line = covariance @ design.T @ (y / sigma)
-    chi2 = float(((y / sigma - design @ line) ** 2).sum()) / (len(x) - 2)
-    error, slope_error = np.sqrt(max(1.0, chi2) * np.diag(covariance))
-    found = Extrapolation(float(line[0]), float(error), float(line[1]), float(slope_error))
+    (line, errors), (parabola, _) = (_polynomial(x, y, sigma, degree) for degree in (1, 2))
+    error = float(np.hypot(errors[0], line[0] - parabola[0]))
+    found = Extrapolation(float(line[0]), error, float(line[1]), float(errors[1]))
     return found if found.slope > SIGNIFICANT * found.slope_error else None
+
+
+def _polynomial(x: np.ndarray, y: np.ndarray, sigma: np.ndarray, degree: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return coefficients (degree + 1,) of least squares, and their errors times √(χ²/ν) where that is above 1."""
+    scale = x.max()
+    design = np.stack([(x / scale) ** power for power in range(degree + 1)], axis=1) / sigma[:, None]
+    covariance = np.linalg.pinv(design.T @ design, hermitian=True)
+    found = covariance @ design.T @ (y / sigma)
+    chi2 = float(((y / sigma - design @ found) ** 2).sum()) / (len(x) - degree - 1)
+    powers = scale ** np.arange(degree + 1)
+    return found / powers, np.sqrt(max(1.0, chi2) * np.diag(covariance)) / powers
 
 
 def _naive_error(x: np.ndarray) -> float:

@@ -148,6 +148,20 @@ def test_symmetric_machine_knows_no_origin():
     assert float(log.std()) > 0.1
 
 
+@pytest.mark.parametrize("form", [RestrictedBoltzmann, SymmetricBoltzmann])
+def test_ratios_are_those_of_psi_however_many_spins_are_turned(form):
+    lattice = Lattice((3, 4))
+    ansatz = form(lattice, density=2, width=0.4)
+    parameters, x = begun(ansatz), torch.as_tensor(lattice.start(5, rng(2)))
+    connected = torch.as_tensor(lattice.start(5 * 7, rng(3))).unflatten(0, (5, 7))
+    connected[:, 0] = x  # which is turned nowhere
+    here = ansatz.log_psi(parameters, x)[1]
+    there = ansatz.log_psi(parameters, connected.flatten(0, 1))[1].unflatten(0, (5, 7))
+    found = ansatz.ratios(parameters, x, connected)
+    torch.testing.assert_close(found, torch.exp(there - here[:, None]), rtol=1e-11, atol=0)
+    assert float(found.min()) < 0.1 < 10 < float(found.max())
+
+
 def test_machine_is_its_formula():
     lattice = Lattice((5,))
     ansatz, s = RestrictedBoltzmann(lattice, density=2), torch.as_tensor(lattice.start(20, rng()))

@@ -32,3 +32,12 @@ class Pairwise(Protocol):
     def course(self, parameters: Parameters, positions: Tensor) -> Course:
         """Begin a walk by one particle at a time at positions (n, particles, dimensions)."""
         ...
+
+
+@runtime_checkable
+class Related(Protocol):
+    """A form that finds ψ at connected configurations from ψ at the one that they are connected with."""
+
+    def ratios(self, parameters: Parameters, x: Tensor, connected: Tensor) -> Tensor:
+        """Return ψ(x')/ψ(x) (n, K) at connected configurations (n, K, sites, 1) of walkers x (n, sites, 1)."""
+        ...

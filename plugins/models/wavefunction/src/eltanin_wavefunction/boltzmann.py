@@ -29,6 +29,18 @@ def spins_of(x: Value) -> Tensor:
     return x[..., 0]
 
 
+def ratios(field: Tensor, weight: Tensor, bias: Tensor, s: Tensor, others: Tensor) -> Tensor:
+    """Return ψ(s')/ψ(s) (n, K) of spins s (n, sites) and others s' (n, K, sites), with an exponential for each unit.
+
+    cosh(θ + δ) / cosh θ = e^δ σ(2θ) + e^-δ σ(-2θ), θ = b + s W and δ = (s' - s) W.
+    field: a (sites,).  weight: W (sites, hidden).  bias: b (hidden,).
+    """
+    theta, change = (s @ weight + bias)[:, None], others - s[:, None]
+    grown = torch.exp(change @ weight)
+    each = grown * torch.sigmoid(2 * theta) + torch.sigmoid(-2 * theta) / grown
+    return torch.exp(change @ field) * each.prod(-1)
+
+
 @dataclass(frozen=True)
 class RestrictedBoltzmann:
     """A Boltzmann machine whose hidden units see every site.
@@ -62,6 +74,11 @@ class RestrictedBoltzmann:
         s = spins_of(x)
         hidden = log_2cosh(s @ parameters["weight"] + parameters["bias"]).sum(-1)
         return torch.ones(len(s)), s @ parameters["field"] + hidden
+
+    def ratios(self, parameters: Parameters, x: Tensor, connected: Tensor) -> Tensor:
+        """Return ψ(x')/ψ(x) (n, K) at connected configurations (n, K, sites, 1)."""
+        field, weight, bias = (parameters[name] for name in ("field", "weight", "bias"))
+        return ratios(field, weight, bias, spins_of(x), connected[..., 0])
 
 
 @dataclass(frozen=True)
@@ -97,10 +114,19 @@ class SymmetricBoltzmann:
 
     def log_psi(self, parameters: Parameters, x: Value) -> tuple[Tensor, Value]:
         """Return sign and log|ψ|: a filter at every site is one weight matrix of shifted columns."""
-        s, filters = spins_of(x), parameters["weight"]
-        everywhere = filters[torch.as_tensor(self.system.translations)].permute(1, 0, 2)
-        hidden = s @ everywhere.flatten(1) + parameters["bias"].repeat(len(self.system.translations))
-        return torch.ones(len(s)), parameters["field"] * s.sum(-1) + log_2cosh(hidden).sum(-1)
+        s, (weight, bias) = spins_of(x), self._everywhere(parameters)
+        return torch.ones(len(s)), parameters["field"] * s.sum(-1) + log_2cosh(s @ weight + bias).sum(-1)
+
+    def ratios(self, parameters: Parameters, x: Tensor, connected: Tensor) -> Tensor:
+        """Return ψ(x')/ψ(x) (n, K) at connected configurations (n, K, sites, 1)."""
+        field = parameters["field"].expand(self.system.sites)
+        return ratios(field, *self._everywhere(parameters), spins_of(x), connected[..., 0])
+
+    def _everywhere(self, parameters: Parameters) -> tuple[Tensor, Tensor]:
+        """Return weights (sites, hidden) and biases (hidden,) of the machine that has each filter at every site."""
+        shifts = self.system.translations
+        weight = parameters["weight"][torch.as_tensor(shifts)].permute(1, 0, 2).flatten(1)
+        return weight, parameters["bias"].repeat(len(shifts))
 
 
 def _refuse(density: int, width: float) -> None:

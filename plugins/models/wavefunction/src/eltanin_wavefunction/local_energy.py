@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
+from functools import partial
 
 import torch
 from torch import Tensor
 from torch.func import grad, vmap
 
-from eltanin_walkers.laplacian import Derivatives, Value, derivatives
-from eltanin_wavefunction.ansatz import Ansatz, Parameters
+from eltanin_walkers.laplacian import Derivatives, derivatives
+from eltanin_wavefunction.ansatz import Ansatz, Parameters, Related
 
-CONNECTED = 16384  # configurations that are looked at together
+CONNECTED = 4096  # configurations that are looked at together
 
 
 def kinetic(found: Derivatives, mass: float) -> Tensor:
@@ -19,22 +20,30 @@ def kinetic(found: Derivatives, mass: float) -> Tensor:
     return -(found.laplacian + (found.gradient**2).sum((1, 2))) / (2 * mass)
 
 
-def hopping(log_psi: Callable[[Value], tuple[Tensor, Value]], x: Tensor, connected: Tensor, elements: Tensor) -> Tensor:
+def hopping(ansatz: Ansatz, parameters: Parameters, x: Tensor, connected: Tensor, elements: Tensor) -> Tensor:
     """Return Σ_x' <x|H|x'> ψ(x') / ψ(x) (n,); connected: (n, K, sites, 1), elements: (n, K)."""
-    sign, log = _evaluated(log_psi, x)
-    signs, logs = _evaluated(log_psi, connected.flatten(0, 1))
-    ratio = signs.reshape(elements.shape) * sign[:, None] * torch.exp(logs.reshape(elements.shape) - log[:, None])
-    return (elements * ratio).sum(1)
-
-
-def _evaluated(log_psi: Callable[[Value], tuple[Tensor, Value]], x: Tensor) -> tuple[Tensor, Tensor]:
+    together = max(1, CONNECTED // elements.shape[1])
     with torch.no_grad():
-        parts = [log_psi(some) for some in x.split(CONNECTED)]
-    return torch.cat([sign for sign, _ in parts]), torch.cat([torch.as_tensor(log) for _, log in parts])
+        parts = [
+            ratios(ansatz, parameters, *some) for some in zip(x.split(together), connected.split(together), strict=True)
+        ]
+    return (elements * torch.cat(parts)).sum(1)
+
+
+def ratios(ansatz: Ansatz, parameters: Parameters, x: Tensor, connected: Tensor) -> Tensor:
+    """Return ψ(x') / ψ(x) (n, K)."""
+    if isinstance(ansatz, Related):
+        return ansatz.ratios(parameters, x, connected)
+    sign, log = ansatz.log_psi(parameters, x)
+    signs, logs = ansatz.log_psi(parameters, connected.flatten(0, 1))
+    shape = connected.shape[:2]
+    change = torch.as_tensor(logs).reshape(shape) - torch.as_tensor(log)[:, None]
+    return signs.reshape(shape) * sign[:, None] * torch.exp(change)
 
 
 def local_terms(
-    log_psi: Callable[[Value], tuple[Tensor, Value]],
+    ansatz: Ansatz,
+    parameters: Parameters,
     x: Tensor,
     labels: Mapping[str, Tensor],
     mass: float | None,
@@ -47,13 +56,13 @@ def local_terms(
     """
     terms, energy = dict[str, Tensor](), labels["potential"]
     if mass is not None:
-        found = derivatives(log_psi, x, chunk)
+        found = derivatives(partial(ansatz.log_psi, parameters), x, chunk)
         terms["kinetic"] = kinetic(found, mass)
         terms["kinetic_laplacian"] = -found.laplacian / (4 * mass)
         terms["kinetic_gradient"] = (found.gradient**2).sum((1, 2)) / (2 * mass)
         energy = energy + terms["kinetic"]
     if "connected" in labels:
-        energy = energy + hopping(log_psi, x, labels["connected"], labels["elements"])
+        energy = energy + hopping(ansatz, parameters, x, labels["connected"], labels["elements"])
     return terms | {"energy": energy}
 
 

@@ -69,7 +69,8 @@ class Psi:
     def local_terms(self, x: Walkers, labels: Properties) -> dict[str, np.ndarray]:
         """Return `energy` (n,), H ψ / ψ, and in space the three `kinetic…` whose means are the same."""
         values = {name: torch.as_tensor(column) for name, column in labels.values.items()}
-        terms = local_terms(self.log_psi, torch.as_tensor(x.positions), values, self.mass, self.chunk)
+        positions = torch.as_tensor(x.positions)
+        terms = local_terms(self.ansatz, self.parameters, positions, values, self.mass, self.chunk)
         return {name: term.numpy() for name, term in terms.items()}
 
 

@@ -27,12 +27,12 @@ def clipped(energies: Tensor, width: float = CLIP) -> Tensor:
 
 def stochastic_reconfiguration(o: Tensor, errors: Tensor, damping: float) -> Tensor:
     """Return (OᵀO + λ)⁻¹ Oᵀ ε (P,), by a system of P equations (Sorella, PRL 80, 4558 (1998))."""
-    return _solve(o.mT @ o, damping, o.mT @ errors)
+    return _solve(_gram(o.mT), damping, o.mT @ errors)
 
 
 def minimum_step(o: Tensor, errors: Tensor, damping: float) -> Tensor:
     """Return Oᵀ (OOᵀ + λ)⁻¹ ε (P,), the same by N equations (MinSR; Chen and Heyl, Nat. Phys. 20, 1476 (2024))."""
-    return o.mT @ _solve(o @ o.mT, damping, errors)
+    return o.mT @ _solve(_gram(o), damping, errors)
 
 
 def spring(o: Tensor, errors: Tensor, damping: float, before: Tensor, momentum: float) -> Tensor:
@@ -42,8 +42,16 @@ def spring(o: Tensor, errors: Tensor, damping: float, before: Tensor, momentum: 
     determine is kept from the steps before. The 1 takes the null vector of a centred O out of the solution.
     """
     kept = momentum * before
-    gram = o @ o.mT + 1 / len(errors)
+    gram = _gram(o) + 1 / len(errors)
     return o.mT @ _solve(gram, damping, errors - o @ kept) + kept
+
+
+def _gram(rows: Tensor) -> Tensor:
+    """Return A Aᵀ; numpy sees that it is symmetric and forms half of it, torch forms all."""
+    if rows.device.type != "cpu":
+        return rows @ rows.mT
+    a = rows.numpy()
+    return torch.from_numpy(a @ a.T)
 
 
 def _solve(gram: Tensor, damping: float, right: Tensor) -> Tensor:
