@@ -62,7 +62,7 @@ def errors(density: np.ndarray, velocity: np.ndarray, temperature: np.ndarray, k
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--cells", type=int, default=100)
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=1700)
     parser.add_argument("--order", type=int, default=9, help="of Hermite's moment equations, without learning")
     parser.add_argument("--run", help="folder of a run whose closure is measured too")
     asked = parser.parse_args()
