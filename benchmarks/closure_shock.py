@@ -116,7 +116,7 @@ def marched(system: MomentSystem, mach: float, cells: int, time: float) -> Profi
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--mach", type=float, nargs="+", default=[4.0, 5.5, 8.0, 10.0])
-    parser.add_argument("--steps", type=int, default=600)
+    parser.add_argument("--steps", type=int, default=1700)
     parser.add_argument("--march", type=float, default=5.5, help="the Mach number of the march")
     parser.add_argument("--cells", type=int, default=120)
     parser.add_argument("--time", type=float, default=0.0, help="of the march; 0: none")

@@ -103,10 +103,17 @@ def ran(tmp_path, name):
 
 @pytest.mark.slow
 @pytest.mark.timeout(3000)
-def test_the_preset_of_shocks_tells_what_scripts_rely_on(tmp_path):
+def test_a_shock_of_mach_five_and_a_half_that_no_label_has_shown(tmp_path):
+    """Navier-Stokes-Fourier errs by 0.374, 0.355, 0.453, 0.394 and 0.558; the closure must do better on two grids."""
     told = ran(tmp_path, "shock_wave")["validation"]
-    names = [f"relative_l1_{name}" for name in (*FIELDS, "sigma", "q")] + ["thickness_ratio", "temperature_ratio_ahead"]
-    assert all(np.isfinite(told[f"{name}_mach_5.5"]) for name in names)
+    most = {"rho": 0.05, "u": 0.05, "T": 0.05, "sigma": 0.10, "q": 0.12}
+    for cells in ("", "_fine"):
+        errors = {name: told[f"relative_l1_{name}_mach_5.5{cells}"] for name in most}
+        assert {name: error for name, error in errors.items() if not error <= most[name]} == {}
+        assert told[f"thickness_ratio_mach_5.5{cells}"] == pytest.approx(1, abs=0.03)
+        assert told[f"temperature_ratio_ahead_mach_5.5{cells}"] == pytest.approx(1, abs=0.03)
+    assert told["nsf_relative_l1_rho_mach_5.5"] == pytest.approx(0.374, abs=0.005)
+    assert told["nsf_relative_l1_q_mach_5.5"] == pytest.approx(0.558, abs=0.005)
 
 
 @pytest.mark.slow

@@ -5,12 +5,13 @@ import pytest
 import torch
 
 from eltanin_gas.flows.dispersion import growth_rates, hydrodynamic
-from eltanin_gas.flows.march import march
+from eltanin_gas.flows.march import Flow, march
 from eltanin_gas.flows.scheme import transport
 from eltanin_gas.flows.six_moments import SixMoments
 from eltanin_gas.flows.standing import Profile, beginning, centres, profile, relative_l1, thickness
 from eltanin_gas.flows.steady import nodes, standing_shock
 from eltanin_gas.monatomic import State, equilibrium_moments, rankine_hugoniot
+from eltanin_gas.problems import Boundary
 from eltanin_hermite.gradient import GradientMoments
 
 
@@ -34,6 +35,12 @@ def test_a_profile_is_moved_to_its_middle_and_has_no_error_against_itself():
     points = Profile(*(column[40:-40] for column in centred))
     assert max(relative_l1(found, points, 2.0).values()) < 2e-3
     assert thickness(found, 2.0) == pytest.approx(6.0, rel=1e-3)  # (ρ2 - ρ1) / max d tanh(x/w)/2 = 2 w
+
+
+def test_a_shock_is_as_thick_on_few_points_as_on_many():
+    """Three points in each w = 3: differences of neighbours would say w / tanh(1/w), 3.7 % more."""
+    few = profile(*shock(2.0, 3.0, shift=0.6, count=41), 2.0)
+    assert thickness(few, 2.0) == pytest.approx(6.0, rel=3e-3)
 
 
 def test_a_step_errs_by_the_whole_of_what_a_step_errs_by():
@@ -81,6 +88,26 @@ def test_a_boundary_value_problem_has_the_shock_that_stands_in_the_scheme():
     m = found.moments.T
     assert max(np.ptp(flux) for flux in (m[1], m[2], m[3] / 2 + m[5])) < 1e-12
     assert rate(found.moments, 0.5) < 0.02 * rate(start, 0.5)
+
+
+def test_under_a_law_of_viscosity_it_is_the_same_shock_over_xi():
+    """x = ∫ τ dξ with τ = T^-0.19/ρ, argon's: a march in x from there stays, one from another law's goes."""
+    xi, cells = nodes(40.0, 60.0, 400), 160
+    steady = standing_shock(grad, 1.4, xi, between(1.4, xi))
+    tau = steady.state.temperature**-0.19 / steady.state.density
+    places = np.concatenate([[0.0], np.cumsum((tau[1:] + tau[:-1]) / 2 * np.diff(xi))])
+    moved = []
+    for x in (places, places[-1] / (xi[-1] - xi[0]) * (xi - xi[0])):
+        at = centres((0.0, float(places[-1])), cells).numpy()
+        start = torch.as_tensor(np.stack([np.interp(at, x, column) for column in steady.moments.T], axis=1))[None]
+        length, fixed = torch.tensor([float(places[-1])]).double(), torch.tensor([int(Boundary.FIXED)])
+        lasting = torch.tensor([5.0], dtype=torch.float64)
+        flow = Flow.of(start, length, fixed)
+        u, record = march(SixMoments(grad), flow, lambda rho, t: t**-0.19 / rho, lasting, inspect=1000)
+        assert record.failed.isnan().all()
+        moved.append(float((u - start)[0, :, 0].abs().max()))
+    assert moved[0] < 2e-3
+    assert moved[1] > 5 * moved[0]
 
 
 def test_a_fast_shock_of_bounded_speeds_leaves_a_residual():

@@ -33,10 +33,7 @@ from eltanin_hermite.form import INPUTS, OUTPUTS, Layers, learned
 from eltanin_hermite.states import around, mixtures, near_equilibrium, two_sides
 
 MEETING = 1e-4  # |P'|² below which a root's change is held back
-MENDABLE = (
-    0.1,
-    0.01,
-)  # c, at first and in the end: the error up to which a label is believed to be a function of the state
+MENDABLE = 0.1, 0.01  # c at first and in the end: errors up to which a label may be a function of the state
 SETTLED = 0.8  # part of the steps for values alone after which c stays
 SPEEDS = 0.12  # part of all steps in which speeds are looked at, too, the last ones
 LONGEST = 20.0  # imaginary parts beyond which a state pulls no more
