@@ -30,12 +30,26 @@ class Repulsion(Protocol):
         ...
 
 
-def less(repulsion: Repulsion, x: Structures, y: Properties, elements: Sequence[str]) -> Properties:
-    """Return labels without what the repulsion has of them: what is left to be learned."""
+def refuse_reach(repulsion: Repulsion | None, cutoff: float, elements: Sequence[str]) -> None:
+    """Raise a ValueError if atoms repel each other from farther away than they see each other, which is `cutoff` Å."""
+    if repulsion and (reach := repulsion.reach(elements)) > cutoff:
+        raise ValueError(
+            f"model.repulsion reaches {reach:.3g} Å between atoms of {', '.join(elements)}, and atoms see {cutoff:g} Å "
+            "far: switch it off nearer, or give them a larger cutoff"
+        )
+
+
+def repelled(repulsion: Repulsion, x: Structures, elements: Sequence[str]) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """Return energies (n,) eV, forces (atoms, 3) eV/Å and virials (n, 3, 3) eV of the repulsion alone."""
     graph = neighbour_graph(x, repulsion.reach(elements), elements)
     energy, gradient = repulsion.energies(graph, elements)
-    known: dict[str, Column] = {"energy": energy.numpy(), "virial": graph.virials(gradient).numpy()}
-    known["forces"] = Ragged(graph.forces(gradient).numpy(), x.counts)
+    return energy.numpy(), graph.forces(gradient).numpy(), graph.virials(gradient).numpy()
+
+
+def less(repulsion: Repulsion, x: Structures, y: Properties, elements: Sequence[str]) -> Properties:
+    """Return labels without what the repulsion has of them: what is left to be learned."""
+    energy, forces, virial = repelled(repulsion, x, elements)
+    known: dict[str, Column] = {"energy": energy, "virial": virial, "forces": Ragged(forces, x.counts)}
     rest = {name: _difference(y.values[name], part, y.has(name)) for name, part in known.items() if name in y.values}
     return replace(y, values={**y.values, **rest})
 

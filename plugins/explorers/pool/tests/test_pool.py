@@ -67,6 +67,13 @@ def test_the_first_round_draws_at_random_and_differently_for_another_seed(data):
     assert not np.array_equal(pools[0], pools[2])
 
 
+def test_even_configurations_of_the_first_round_leave_no_gap(data):
+    explorer = Pool(data, Reader(), PARTS, initial=4, first="even")
+    pools = [play(explorer, 2, lambda k, p: np.ones(len(p), bool), seed) for seed in (0, 1)]
+    assert [list(p[0].x) for p in pools] == [[0, 100, 109, 209]] * 2  # rows 0, 10, 19 and 29 of 30
+    assert [len(p[1]) for p in pools] == [26, 26]
+
+
 def test_later_rounds_show_all_that_has_no_label_and_nothing_that_has(data):
     def choose(k, pool):
         return np.ones(len(pool), bool) if k == 0 else np.arange(len(pool)) < 4
@@ -84,6 +91,11 @@ def test_what_was_asked_for_without_an_answer_stays_in_the_pool(data):
     pools = play(Pool(data, Reader(), PARTS, initial=5), 2, lambda k, p: np.arange(len(p)) > 0)
     assert pools[0].x[0] in pools[1].x
     assert len(pools[1]) == 26
+
+
+def test_more_even_configurations_than_there_are_is_all_of_them(data):
+    [pool] = play(Pool(data, Reader(), PARTS, initial=30, first="even"), 1, lambda k, p: np.ones(len(p), bool))
+    assert len(set(pool.x)) == 30
 
 
 def test_a_pool_that_is_used_up_is_empty(data):
@@ -145,5 +157,7 @@ def test_rounds_without_configurations_are_refused(data):
         Pool(data, Reader(), PARTS, initial=0)
     with pytest.raises(ValueError, match=r"explorer\.per_round=0"):
         Pool(data, Reader(), PARTS, per_round=0)
+    with pytest.raises(ValueError, match=r"explorer\.first=evenly: .* random or even"):
+        Pool(data, Reader(), PARTS, first="evenly")
     with pytest.raises(ValueError, match="holds 30 configurations"):
         Pool(data, Reader(), PARTS, initial=31).init(stream(0))

@@ -106,3 +106,15 @@ def test_a_point_that_is_there_already_is_not_taken_again():
     unit = np.eye(4)[[0, 1, 0, 2, 1]]
     assert list(inducing(unit, np.zeros(5, int), 2, 2, 10, 1e-8)) == [0, 1, 3]
     assert list(inducing(unit[[0, 0, 1]], np.zeros(3, int), 2, 2, 10, 1e-8)) == [0, 2]
+
+
+def test_a_noise_that_is_known_stays_and_the_signal_is_the_most_likely_beside_it(small):
+    signal, noise = most_likely(small.found, small.prior, 0.01)
+    assert noise == 0.01
+    k_uu, k_fu = squared_exponential(small.u, small.u), squared_exponential(small.x, small.u)
+    q_ff = k_fu @ np.linalg.solve(k_uu, k_fu.T)
+
+    def likelihood(v: float) -> float:
+        return float(multivariate_normal(cov=v * q_ff + 0.01 * np.diag(small.error**2)).logpdf(small.y))
+
+    assert likelihood(signal) > max(likelihood(0.98 * signal), likelihood(1.02 * signal))

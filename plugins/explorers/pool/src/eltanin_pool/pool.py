@@ -16,13 +16,17 @@ import numpy as np
 from eltanin import labelled
 from eltanin.protocols import Data, Feedback, OwnDomain, Predictor, Rng
 
+FIRST = ("random", "even")
+
 
 @dataclass(frozen=True)
 class Pool:
     """Shows configurations that exist already, as long as they have no label.
 
     parts: paths or globs below `data`; all of it if there are none.
-    initial: configurations of the first round, drawn at random.
+    initial: configurations of the first round.
+    first: how these are taken, at `random` or `even`, at equal strides in the order of the data from the first to the
+        last: for a scan or a path, of which no part should be left out by chance.
     per_round: configurations shown in a later round, drawn at random; all if left out.
     """
 
@@ -33,6 +37,7 @@ class Pool:
     reader: OwnDomain
     parts: list[str] = field(default_factory=list)
     initial: int = 20
+    first: str = "random"
     per_round: int | None = None
 
     def __post_init__(self) -> None:
@@ -40,6 +45,10 @@ class Pool:
         labelled.find(self.data, self.parts)
         if self.initial < 1:
             raise ValueError(f"explorer.initial={self.initial}: give 1 or more to begin with")
+        if self.first not in FIRST:
+            raise ValueError(
+                f"explorer.first={self.first}: configurations to begin with are taken {' or '.join(FIRST)}"
+            )
         if self.per_round is not None and self.per_round < 1:
             raise ValueError(f"explorer.per_round={self.per_round}: give 1 or more, or leave it out to show all")
 
@@ -69,9 +78,13 @@ class Pool:
     ) -> tuple[Any, np.ndarray]:
         """Return configurations that were not asked for yet, evidence["index"] telling which; and the state."""
         done = with_asked(state, feedback)
-        shown = drawn(np.flatnonzero(~done), self.per_round if committee else self.initial, rng)
+        left = np.flatnonzero(~done)
+        shown = drawn(left, self.per_round, rng) if committee else self._begun(left, rng)
         x = self.everything[shown]
         return replace(x, evidence=dict(x.evidence) | {"index": shown}), done
+
+    def _begun(self, rows: np.ndarray, rng: Rng) -> np.ndarray:
+        return spaced(rows, self.initial) if self.first == "even" else drawn(rows, self.initial, rng)
 
 
 def with_asked(done: np.ndarray, feedback: Feedback | None) -> np.ndarray:
@@ -88,3 +101,10 @@ def drawn(rows: np.ndarray, most: int | None, rng: Rng) -> np.ndarray:
     if most is None or most >= len(rows):
         return rows
     return np.sort(rng.choice(rows, size=most, replace=False))
+
+
+def spaced(rows: np.ndarray, most: int) -> np.ndarray:
+    """Return at most so many rows at equal strides, the first and the last among them if there are two or more."""
+    if most >= len(rows):
+        return rows
+    return rows[np.rint(np.linspace(0, len(rows) - 1, most)).astype(np.int64)]

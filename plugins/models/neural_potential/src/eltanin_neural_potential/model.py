@@ -18,12 +18,12 @@ from eltanin_atoms.learning.batches import AT_LEAST, draws, remembered, sampled
 from eltanin_atoms.learning.bias import composition, elements_of, species_bias
 from eltanin_atoms.learning.settings import Training
 from eltanin_atoms.nets import initial_fitting
-from eltanin_atoms.repulsions import Repulsion, less
+from eltanin_atoms.repulsions import Repulsion, less, refuse_reach
 from eltanin_atoms.structures import Structures
 from eltanin_neural_potential.attuning import SAMPLE, attuned
 from eltanin_neural_potential.frames import joined, prepared
 from eltanin_neural_potential.potential import Potential
-from eltanin_neural_potential.settings import refuse_reach, refuse_weights
+from eltanin_neural_potential.settings import refuse_weights
 from eltanin_neural_potential.starting import begun, earlier
 from eltanin_neural_potential.state import potential_of
 from eltanin_neural_potential.training import Plan, final_errors, train
@@ -79,7 +79,7 @@ class NeuralPotential(Training):
         """Refuse elements that the model is not set up for, and a repulsion that reaches beyond the cutoff."""
         if self.elements:
             species_of(x.numbers.values, self.elements)
-        refuse_reach(self, elements_of(x, self.elements))
+        refuse_reach(self.repulsion, self.descriptor.cutoff, elements_of(x, self.elements))
         if self.start_from:
             earlier(self, x)
 
@@ -98,7 +98,7 @@ class NeuralPotential(Training):
             return begun(self, data, rng)
         x = data.configurations
         elements = elements_of(x, self.elements)
-        refuse_reach(self, elements)
+        refuse_reach(self.repulsion, self.descriptor.cutoff, elements)
         y = self._rest(data, elements)
         graphs = (neighbour_graph(x[[k]], self.descriptor.cutoff, elements) for k in range(len(x)))
         known = np.flatnonzero(y.has("energy"))

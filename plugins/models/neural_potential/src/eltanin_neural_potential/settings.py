@@ -8,15 +8,6 @@ if TYPE_CHECKING:
     from eltanin_neural_potential.model import NeuralPotential
 
 
-def refuse_reach(model: NeuralPotential, elements: list[str]) -> None:
-    """Raise a ValueError if atoms repel each other from farther away than they see each other."""
-    if model.repulsion and (reach := model.repulsion.reach(elements)) > (cutoff := model.descriptor.cutoff):
-        raise ValueError(
-            f"model.repulsion reaches {reach:.3g} Å between atoms of {', '.join(elements)}, and atoms see {cutoff:g} Å "
-            "far: switch it off nearer, or give the descriptor a larger cutoff"
-        )
-
-
 def refuse_weights(model: NeuralPotential) -> None:
     """Raise a ValueError if the prefactors of the loss have no meaning, or nothing is learned."""
     spans = [getattr(model, name) for name in ("energy_weight", "force_weight", "virial_weight")]

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar
 
 import numpy as np
-from ase.data import atomic_numbers, chemical_symbols
+from ase.data import atomic_numbers
 
 from eltanin.batch import Properties, to_numpy
 from eltanin.protocols import Dataset, Metrics, Rng
+from eltanin.registry import slot
 from eltanin_atoms.deviation import rmse
 from eltanin_atoms.graphs import species_of
+from eltanin_atoms.learning.bias import elements_of
 from eltanin_atoms.least_squares import triangle
+from eltanin_atoms.repulsions import Repulsion, less, refuse_reach
 from eltanin_atoms.structures import Structures
 from eltanin_sparse_gaussian_process import kernel
 from eltanin_sparse_gaussian_process.kernel import Points
@@ -30,6 +33,7 @@ Rows = tuple[np.ndarray, np.ndarray]
 class SparseGaussianProcess:
     """Gaussian process of what atoms see around them, by SOAP power spectra; it knows its own standard error.
 
+    repulsion: what keeps atoms apart before anything is learned; the process learns the rest. None, unless chosen.
     cutoff: how far an atom sees, Å.
     width: of the shell in which neighbours fade out before the cutoff, Å.
     smearing: standard deviation of the Gaussian that stands for an atom, Å.
@@ -38,8 +42,10 @@ class SparseGaussianProcess:
     points: inducing points, at most; what is chosen once stays.
     resolution: no atom becomes a point whose variance, given the points there are, is below this part of the whole.
     elements: chemical symbols; left empty, those of the first data.
-    energy_error, virial_error: errors of labels relative to one another, eV/atom.
-    force_error: the same, eV/Å; how large the errors are in all, and the signal, are the most likely ones.
+    energy_error, virial_error: errors of labels relative to one another, eV/atom; of an energy that brings its
+        standard error along, that one counts.
+    force_error: the same, eV/Å; how large the errors are in all, and the signal, are the most likely ones. Energies
+        alone that all bring standard errors are believed as they are.
     """
 
     domain: ClassVar[str] = "atoms"
@@ -51,6 +57,7 @@ class SparseGaussianProcess:
         "The energy is extensive: a sum over atoms, each of which sees no farther than the cutoff.",
     )
 
+    repulsion: Repulsion | None = slot("model/repulsion", None)
     cutoff: float = 6.0
     width: float = 1.5
     smearing: float = 0.5
@@ -84,24 +91,27 @@ class SparseGaussianProcess:
         return Soap(self.cutoff, self.width, self.smearing, self.radial, self.angular)
 
     def check(self, x: Structures) -> None:
-        """Refuse elements that the model is not set up for."""
+        """Refuse elements that the model is not set up for, and a repulsion that reaches beyond the cutoff."""
         if self.elements:
             species_of(x.numbers.values, self.elements)
+        refuse_reach(self.repulsion, self.cutoff, elements_of(x, self.elements))
 
     def init(self, data: Learned, rng: Rng) -> State:
         """Return a state without points: all that it holds are the elements."""
         del rng  # there is one answer
-        numbers = np.unique(data.configurations.numbers.values)
-        return {"elements": list(self.elements) or [chemical_symbols[z] for z in numbers]}
+        elements = elements_of(data.configurations, self.elements)
+        refuse_reach(self.repulsion, self.cutoff, elements)
+        return {"elements": elements}
 
     def train(self, state: State, data: Learned, rng: Rng) -> tuple[State, Metrics]:
         """Choose more inducing points where the data show what is new, and fit all labels at once."""
         del rng
         points = self._points(state, data.configurations)
-        bias = self._bias(state, data)
+        rest = self._rest(state, data)
+        bias = self._bias(state, rest)
         prior = factor(kernel.kernel(points.unit, points.species, points.unit, points.species, self.zeta))
-        found = triangle(self._rows(state, data, points, bias), len(points.unit))
-        signal, noise = most_likely(found, prior)
+        found = triangle(self._rows(state, rest, points, bias), len(points.unit))
+        signal, noise = most_likely(found, prior, 1.0 if _all_tell_their_errors(data.labels) else None)
         known = posterior(found, prior, signal, noise)
         learned = state | {"points": points._asdict(), "known": known._asdict(), "bias": bias}
         return learned, {"points": float(len(points.unit)), **self._metrics(learned, data)}
@@ -119,7 +129,14 @@ class SparseGaussianProcess:
             points=Points(**arrays),
             known=Posterior(weights, triangular, prior, state["known"]["signal"], state["known"]["noise"]),
             bias=to_numpy(state["bias"]),
+            repulsion=self.repulsion,
         )
+
+    def _rest(self, state: State, data: Learned) -> Learned:
+        """Return the data with what is left to be learned of the labels."""
+        if self.repulsion is None:
+            return data
+        return replace(data, labels=less(self.repulsion, data.configurations, data.labels, state["elements"]))
 
     def _points(self, state: State, x: Structures) -> Points:
         units = [spectra(x[[k]], self.soap, state["elements"], derivatives=False) for k in range(len(x))]
@@ -152,7 +169,7 @@ class SparseGaussianProcess:
             label, found = y[[k]], spectra(x[[k]], self.soap, state["elements"])
             atoms = max(1, len(found.unit))
             if label.has("energy")[0]:
-                scale, baseline = atoms * self.energy_error, bias[found.species].sum()
+                scale, baseline = _told_error(label, atoms * self.energy_error), bias[found.species].sum()
                 energy = kernel.energy_rows(found, points, self.zeta, 1)
                 yield energy / scale, (to_numpy(label.values["energy"]) - baseline) / scale
             if label.has("forces")[0]:
@@ -173,3 +190,17 @@ class SparseGaussianProcess:
             difference = (found.values["energy"] - to_numpy(y.values["energy"]))[known]
             metrics["training_energy_rmse_mev_per_atom"] = 1000 * rmse(difference / data.configurations.counts[known])
         return metrics
+
+
+def _told_error(label: Properties, otherwise: float) -> float:
+    """Return the standard error that the energy of one label brings along, eV."""
+    told = float(to_numpy(label.sigma["energy"])[0]) if "energy" in label.sigma else 0.0
+    return told if np.isfinite(told) and told > 0 else otherwise
+
+
+def _all_tell_their_errors(y: Properties) -> bool:
+    """Return whether labels are nothing but energies with standard errors: then no noise is left to be found."""
+    if "energy" not in y.sigma or y.has("forces").any() or y.has("virial").any():
+        return False
+    told = to_numpy(y.sigma["energy"])[y.has("energy")]
+    return bool(len(told) and np.all(np.isfinite(told) & (told > 0)))

@@ -11,6 +11,7 @@ import numpy as np
 
 from eltanin.batch import Column, Properties, Ragged
 from eltanin_atoms.evaluating import evaluated, parts
+from eltanin_atoms.repulsions import Repulsion, repelled
 from eltanin_atoms.structures import Structures
 from eltanin_sparse_gaussian_process import kernel
 from eltanin_sparse_gaussian_process.kernel import Points
@@ -62,6 +63,7 @@ class Potential:
     points: Points
     known: Posterior
     bias: np.ndarray
+    repulsion: Repulsion | None = None
 
     def predict(self, x: Structures) -> Properties:
         """Return energy (n,) eV, forces (atoms, 3) eV/Å, virial (n, 3, 3) eV, and sigma of the first two."""
@@ -77,7 +79,10 @@ class Potential:
         forces, virial = np.zeros((len(found.unit), 3)), np.zeros((len(x), 3, 3))
         np.subtract.at(forces, found.moved, np.einsum("paf,pf->pa", found.by_position, pull[found.centre]))
         np.subtract.at(virial, found.structure, np.einsum("iabf,if->iab", found.by_strain, pull))
-        return [energy, forces, virial]
+        answer = [energy, forces, virial]
+        if self.repulsion is None:
+            return answer
+        return [a + b for a, b in zip(answer, repelled(self.repulsion, x, self.elements), strict=True)]
 
     def errors(self, x: Structures) -> dict[str, Column]:
         """Return standard errors of energies, (n,) eV, and forces, (atoms, 3) eV/Å."""

@@ -11,6 +11,8 @@ matrix is RᵀR, R the triangle of [R_0; Lᵀ/√ρ]. The most likely ρ and τ�
 s of R_0 L⁻ᵀ and the labels b in that frame:
 
     N log τ² + Σ log(1 + ρ s²) + (rest + Σ b²/(1 + ρ s²))/τ²   is least,   τ² = (rest + Σ …)/N
+
+where τ² is not known: labels that all bring standard errors are believed, Λ = σ², τ² = 1.
 """
 
 from __future__ import annotations
@@ -61,17 +63,20 @@ def variance(
     return known.signal * np.maximum(before - explained, 0.0) + known.noise * uncertain
 
 
-def most_likely(found: Triangle, prior: Float[np.ndarray, "m m"]) -> tuple[float, float]:
-    """Return the signal variance v and the noise τ² that make the labels most likely."""
+def most_likely(found: Triangle, prior: Float[np.ndarray, "m m"], known: float | None = None) -> tuple[float, float]:
+    """Return the signal variance v and the noise τ² that make the labels most likely; a noise that is known stays."""
     u, s, _ = np.linalg.svd(solve_triangular(prior, found.r.T, lower=True).T)
     b = u.T @ found.q
 
+    def left(log_ratio: float) -> float:
+        return found.rest + (b**2 / (1 + np.exp(log_ratio) * s**2)).sum()
+
     def noise(log_ratio: float) -> float:
-        left = found.rest + (b**2 / (1 + np.exp(log_ratio) * s**2)).sum()
-        return max(left / found.rows, LEAST_NOISE)
+        return max(left(log_ratio) / found.rows, LEAST_NOISE) if known is None else known
 
     def unlikely(log_ratio: float) -> float:
-        return found.rows * np.log(noise(log_ratio)) + np.log1p(np.exp(log_ratio) * s**2).sum()
+        scale = noise(log_ratio)
+        return found.rows * np.log(scale) + np.log1p(np.exp(log_ratio) * s**2).sum() + left(log_ratio) / scale
 
     grid = np.linspace(*RATIOS, 61)
     best = grid[np.argmin([unlikely(t) for t in grid])]
