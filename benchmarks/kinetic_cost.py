@@ -29,9 +29,10 @@ from eltanin_gas.collisions import MonatomicGas
 from eltanin_gas.flows.march import Flow, march
 from eltanin_gas.flows.six_moments import Closure, SixMoments
 from eltanin_gas.monatomic import equilibrium_moments, sound_speed, state_of
+from eltanin_gas.perceptron import layers_of
 from eltanin_gas.problems import Boundary
 from eltanin_hermite.model import LearnedClosure
-from eltanin_hermite.training import first_layers, layers_of
+from eltanin_hermite.training import first_layers
 from eltanin_kinetic import Profile, SpectralDiscretisation, boltzmann_fields, evolve_fields, wave_profile
 from eltanin_kinetic.boltzmann_flow import BoltzmannFlow, evolve
 from eltanin_kinetic.relaxation import flow_state

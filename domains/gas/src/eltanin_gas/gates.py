@@ -14,10 +14,17 @@ import numpy as np
 from eltanin.batch import Column, Properties, Ragged
 from eltanin.protocols import Failure, Labels
 from eltanin_gas.distributions import NODES
+from eltanin_gas.monatomic import NAMES
 from eltanin_gas.problems import Boundary, Problems
 
 CONSERVED = 0.01  # part of the mass that noise of a stochastic solver may feign to be lost
 TRIALS = 2
+
+
+def check_six_moments(x: Problems) -> None:
+    """Refuse problems of another gas than a monatomic one, by a ValueError."""
+    if x.fields.values.ndim != 2 or x.fields.values.shape[1] != len(NAMES):
+        raise ValueError(f"fields of shape {x.fields.values.shape}: a monatomic gas has six moments, (cells, 6)")
 
 
 def flaws(x: Problems) -> Mapping[int, Failure]:

@@ -13,12 +13,13 @@ from eltanin_gas.flows.march import Flow, march
 from eltanin_gas.flows.mixtures import two_maxwellians
 from eltanin_gas.flows.six_moments import SixMoments, characteristic_polynomial, realizability
 from eltanin_gas.monatomic import State, equilibrium_moments, moments_of, rankine_hugoniot
+from eltanin_gas.perceptron import layers_of
 from eltanin_gas.problems import Boundary, Problems
 from eltanin_hermite.form import LEAST, NEAR, raised
 from eltanin_hermite.gradient import GradientMoments, elementary, highest_changes
 from eltanin_hermite.model import HermiteClosure, LearnedClosure, cells_of
 from eltanin_hermite.states import around, mixtures, near_equilibrium, two_sides
-from eltanin_hermite.training import Cells, Schedule, first_layers, fit, graduated, imaginary, layers_of, robust
+from eltanin_hermite.training import Cells, Schedule, first_layers, fit, graduated, imaginary, robust
 
 
 def generator(seed=0):

@@ -15,10 +15,11 @@ from eltanin_gas.flows.many_moments import closing_changes, conserved, hermite_t
 from eltanin_gas.flows.problems import system_of
 from eltanin_gas.flows.system import thermodynamic
 from eltanin_gas.monatomic import equilibrium_moments
+from eltanin_gas.perceptron import layers_of
 from eltanin_gas.problems import Problems
 from eltanin_hyperbolic.faces import between, chains_of, faces_of
 from eltanin_hyperbolic.model import HyperbolicClosure, LearnedTail
-from eltanin_hyperbolic.tail import first_layers, layers_of
+from eltanin_hyperbolic.tail import first_layers
 from eltanin_hyperbolic.training import residuals
 from eltanin_kinetic.labeler import Bgk
 

@@ -5,10 +5,11 @@ import pytest
 import torch
 
 from eltanin_gas.monatomic import equilibrium_moments
+from eltanin_gas.perceptron import layers_of
 from eltanin_gas.problems import Boundary
 from eltanin_learned_moments import projection
 from eltanin_learned_moments.family import Features
-from eltanin_learned_moments.features import bounded, first_layers, layers_of, learned
+from eltanin_learned_moments.features import bounded, first_layers, learned
 from eltanin_learned_moments.gas import Grid, frame, lifted
 from eltanin_learned_moments.march import KineticFlow, march, maxwellians, projected
 from eltanin_learned_moments.transport import densities, extended, half_slopes, largest_entropy, limited, streamed

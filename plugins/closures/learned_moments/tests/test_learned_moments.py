@@ -10,10 +10,11 @@ from eltanin_gas.distributions import NODES, SPACING
 from eltanin_gas.domain import Gas
 from eltanin_gas.flows.six_moments import SixMoments
 from eltanin_gas.monatomic import State, closing_of, equilibrium_moments, moments_of
+from eltanin_gas.perceptron import layers_of
 from eltanin_gas.problems import Boundary, Problems
 from eltanin_learned_moments.closing import closing_moments
 from eltanin_learned_moments.family import Features, moments, with_invariants
-from eltanin_learned_moments.features import bounded, first_layers, hermite, layers_of, learned
+from eltanin_learned_moments.features import bounded, first_layers, hermite, learned
 from eltanin_learned_moments.model import LearnedMoments, drawn
 from eltanin_learned_moments.projection import entropic_projection
 from eltanin_learned_moments.training import cells_of, divergence, relative_divergence

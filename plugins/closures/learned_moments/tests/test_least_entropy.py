@@ -5,6 +5,7 @@ import math
 import pytest
 import torch
 
+from eltanin_gas.perceptron import layers_of
 from eltanin_learned_moments import projection
 from eltanin_learned_moments.family import (
     Features,
@@ -16,7 +17,7 @@ from eltanin_learned_moments.family import (
     moments,
     with_invariants,
 )
-from eltanin_learned_moments.features import bounded, first_layers, hermite, layers_of, learned
+from eltanin_learned_moments.features import bounded, first_layers, hermite, learned
 from eltanin_learned_moments.projection import entropic_projection
 
 CELLS, VELOCITIES = 40, 48

@@ -14,6 +14,7 @@ from eltanin.protocols import Dataset, Metrics, Rng
 from eltanin_classical.closures import CLOSURES
 from eltanin_gas.flows.problems import six_moments
 from eltanin_gas.flows.six_moments import Closure, SixMoments
+from eltanin_gas.gates import check_six_moments
 from eltanin_gas.monatomic import invariants
 from eltanin_gas.problems import Problems
 
@@ -58,8 +59,7 @@ class ClassicalClosure:
 
     def check(self, x: Problems) -> None:
         """Refuse problems of another gas."""
-        if x.fields.values.ndim != 2 or x.fields.values.shape[1] != 6:
-            raise ValueError(f"fields of shape {x.fields.values.shape}: a monatomic gas has six moments, (cells, 6)")
+        check_six_moments(x)
 
     def init(self, data: Dataset[Problems, Properties, Properties], rng: Rng) -> dict[str, Any]:
         """Return nothing: there is nothing to learn."""

@@ -18,18 +18,16 @@ A and B depend on invariants alone: exact under boosts and scaling; even in (a, 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 import torch
 from torch import Tensor
+
+from eltanin_gas.perceptron import Layers, network
 
 INPUTS, OUTPUTS = 7, 5
 REACH = 45.0  # R, the speed over T^(1/2) up to which a second gas is seen as one
 STEEP = 8  # the power with which it ceases
 NEAR = 1e-4  # distance from equilibrium below which A and B are smooth, and waves linear
 LEAST = 0.2  # margin below which it is bent to stay positive
-
-Layers = Sequence[tuple[Tensor, Tensor]]  # weight (out, in) and bias (out,) of each layer
 
 
 def features(s: Tensor, b: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
@@ -38,14 +36,6 @@ def features(s: Tensor, b: Tensor, d: Tensor) -> tuple[Tensor, Tensor]:
     x, y, z = s / size, 2 * b / size, d / (8 * size)
     n = size - NEAR
     return torch.stack([x, y**2, y * z, z**2, torch.log(n + 0.01) / 2, s, d**2 / (1 + d**2)], dim=-1), n
-
-
-def network(layers: Layers, x: Tensor) -> Tensor:
-    """Return a perceptron's answers (..., out) with tanh between its layers."""
-    for weight, bias in layers[:-1]:
-        x = torch.tanh(x @ weight.T + bias)
-    weight, bias = layers[-1]
-    return x @ weight.T + bias
 
 
 def raised(margin: Tensor) -> Tensor:

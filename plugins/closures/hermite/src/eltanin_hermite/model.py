@@ -14,10 +14,12 @@ from eltanin.batch import Properties, Ragged
 from eltanin.protocols import Dataset, Metrics, Rng
 from eltanin_gas.flows.problems import six_moments
 from eltanin_gas.flows.six_moments import Closure, SixMoments
+from eltanin_gas.gates import check_six_moments
 from eltanin_gas.monatomic import invariants
+from eltanin_gas.perceptron import Layers, layers_of, seeded
 from eltanin_gas.problems import Problems
-from eltanin_hermite.form import Layers, learned
-from eltanin_hermite.training import Cells, Schedule, first_layers, fit, layers_of
+from eltanin_hermite.form import learned
+from eltanin_hermite.training import Cells, Schedule, first_layers, fit
 
 NEAREST = 1e-6  # |s| + |b| below which a cell is at equilibrium, and teaches nothing
 FAR = 0.02  # |s| + |b| from which on a cell counts in proportion to it
@@ -79,13 +81,12 @@ class HermiteClosure:
 
     def check(self, x: Problems) -> None:
         """Refuse problems of another gas."""
-        if x.fields.values.ndim != 2 or x.fields.values.shape[1] != 6:
-            raise ValueError(f"fields of shape {x.fields.values.shape}: a monatomic gas has six moments, (cells, 6)")
+        check_six_moments(x)
 
     def init(self, data: Dataset[Problems, Properties, Properties], rng: Rng) -> dict[str, Any]:
         """Return a member with random weights."""
         del data
-        return {"parameters": [x.numpy() for x in first_layers(self.width, _generator(rng))]}
+        return {"parameters": [x.numpy() for x in first_layers(self.width, seeded(rng))]}
 
     def train(
         self, state: dict[str, Any], data: Dataset[Problems, Properties, Properties], rng: Rng
@@ -93,7 +94,7 @@ class HermiteClosure:
         """Return the member after so many steps more on the labels of all visited cells."""
         cells = cells_of(data, rng)
         schedule = Schedule(self.steps, self.cells, self.hyperbolicity, self.mixtures, self.changes)
-        parameters, losses = fit([torch.as_tensor(x) for x in state["parameters"]], cells, schedule, _generator(rng))
+        parameters, losses = fit([torch.as_tensor(x) for x in state["parameters"]], cells, schedule, seeded(rng))
         with torch.no_grad():
             found = torch.stack(learned(layers_of(parameters), *cells.states.unbind(-1)), dim=-1)
         rmse = float((found - cells.closing).square().mean().sqrt())
@@ -121,7 +122,3 @@ def cells_of(data: Dataset[Problems, Properties, Properties], rng: Rng) -> Cells
     weights = (rng.exponential(size=len(data)) / np.maximum(moments.counts, 1))[moments.owner] * (far + FAR)
     kept = (torch.as_tensor(np.asarray(x)[away]) for x in (states, closing.values, weights))
     return Cells(*kept)
-
-
-def _generator(rng: Rng) -> torch.Generator:
-    return torch.Generator().manual_seed(int(rng.integers(2**62)))

@@ -21,7 +21,6 @@ steps learn values alone, at a tenth of the cost.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from itertools import pairwise
 from typing import NamedTuple
 
 import torch
@@ -29,7 +28,8 @@ from torch import Tensor
 
 from eltanin_gas.flows.characteristics import closing_rows, polynomial, roots
 from eltanin_gas.flows.mixtures import two_maxwellians
-from eltanin_hermite.form import INPUTS, OUTPUTS, Layers, learned
+from eltanin_gas.perceptron import Layers, layers_of, random_layers
+from eltanin_hermite.form import INPUTS, OUTPUTS, learned
 from eltanin_hermite.states import around, mixtures, near_equilibrium, two_sides
 
 MEETING = 1e-4  # |P'|² below which a root's change is held back
@@ -74,18 +74,7 @@ class Drawn(NamedTuple):
 
 def first_layers(width: int, generator: torch.Generator) -> list[Tensor]:
     """Return weights and biases of a perceptron (7, width, width, 5), one behind the other."""
-    sizes = [INPUTS, width, width, OUTPUTS]
-    found: list[Tensor] = []
-    for i, (fan_in, fan_out) in enumerate(pairwise(sizes)):
-        scale = (0.1 if i == 2 else 1.0) * fan_in**-0.5
-        found += [scale * torch.randn(fan_out, fan_in, generator=generator, dtype=torch.float64)]
-        found += [torch.zeros(fan_out, dtype=torch.float64)]
-    return found
-
-
-def layers_of(flat: list[Tensor]) -> Layers:
-    """Return the layers of weights and biases one behind the other."""
-    return list(zip(flat[::2], flat[1::2], strict=True))
+    return random_layers([INPUTS, width, width, OUTPUTS], generator)
 
 
 def fit(

@@ -13,10 +13,12 @@ from torch import Tensor
 from eltanin.batch import Properties, Ragged
 from eltanin.protocols import Dataset, Metrics, OwnDomain, Rng
 from eltanin_gas.flows.many_moments import LEAST_ORDER, ManyMoments, Tail, hermite_tail
+from eltanin_gas.gates import check_six_moments
 from eltanin_gas.monatomic import state_of
+from eltanin_gas.perceptron import Layers, layers_of, seeded
 from eltanin_gas.problems import Problems
 from eltanin_hyperbolic.faces import faces_of
-from eltanin_hyperbolic.tail import Layers, first_layers, layers_of, learned
+from eltanin_hyperbolic.tail import first_layers, learned
 from eltanin_hyperbolic.training import fit, residuals
 
 MOST_ORDER = 12  # beyond it the moments of gases at two temperatures do not converge
@@ -95,13 +97,12 @@ class HyperbolicClosure:
 
     def check(self, x: Problems) -> None:
         """Refuse problems of another gas."""
-        if x.fields.values.ndim != 2 or x.fields.values.shape[1] != 6:
-            raise ValueError(f"fields of shape {x.fields.values.shape}: a monatomic gas has six moments, (cells, 6)")
+        check_six_moments(x)
 
     def init(self, data: Dataset[Problems, Properties, Properties], rng: Rng) -> dict[str, Any]:
         """Return a member with random weights; with Hermite's speeds if nothing is to be learned."""
         del data
-        flat = first_layers(self.width, self.order, _generator(rng)) if self.steps else []
+        flat = first_layers(self.width, self.order, seeded(rng)) if self.steps else []
         return {"parameters": [x.numpy() for x in flat]}
 
     def train(
@@ -114,7 +115,7 @@ class HyperbolicClosure:
         counts = torch.bincount(faces.owner, minlength=len(data)).clamp(min=1)
         weights = (torch.as_tensor(rng.exponential(size=len(data))) / counts)[faces.owner]
         flat = [torch.as_tensor(np.asarray(x)) for x in state["parameters"]]
-        flat, losses = fit(flat, faces, weights, self.steps, self.faces, _generator(rng))
+        flat, losses = fit(flat, faces, weights, self.steps, self.faces, seeded(rng))
         with torch.no_grad():
             left = residuals(learned(layers_of(flat), faces.standardised), faces.jump).square().mean()
             of_hermite = residuals(hermite_tail(faces.standardised), faces.jump).square().mean()
@@ -125,7 +126,3 @@ class HyperbolicClosure:
         """Return the tail of a member."""
         flat = [torch.as_tensor(np.asarray(x)) for x in state["parameters"]]
         return LearnedTail(layers_of(flat) or None, self.order)
-
-
-def _generator(rng: Rng) -> torch.Generator:
-    return torch.Generator().manual_seed(int(rng.integers(2**62)))

@@ -9,16 +9,13 @@ at equilibrium, reflection is exact, and β > 0 everywhere: the speeds are real 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
-
 import torch
 from torch import Tensor
 
+from eltanin_gas.perceptron import Layers, network, random_layers
+
 LARGEST = 0.7  # |α| over N^(1/2), the size of what stands beside it in the matrix
 STEEP = 3.0  # moments of 1/3 are half-way to where inputs saturate
-
-Layers = Sequence[tuple[Tensor, Tensor]]  # weight (out, in) and bias (out,) of each layer
 
 
 def inputs(order: int) -> int:
@@ -38,14 +35,6 @@ def mirror(order: int) -> Tensor:
     return torch.tensor([(-1.0) ** j for j in degrees], dtype=torch.float64)
 
 
-def network(layers: Layers, z: Tensor) -> Tensor:
-    """Return a perceptron's answers (..., 4) with tanh between its layers."""
-    for weight, bias in layers[:-1]:
-        z = torch.tanh(z @ weight.T + bias)
-    weight, bias = layers[-1]
-    return z @ weight.T + bias
-
-
 def learned(layers: Layers, standardised: Tensor) -> tuple[Tensor, Tensor]:
     """Return α and β (..., 2) of g's chain and of h's, of standardised moments (..., 2, N + 1)."""
     order = standardised.shape[-1] - 1
@@ -57,15 +46,4 @@ def learned(layers: Layers, standardised: Tensor) -> tuple[Tensor, Tensor]:
 
 def first_layers(width: int, order: int, generator: torch.Generator) -> list[Tensor]:
     """Return random weights and biases of a perceptron (inputs, width, width, 4), one behind the other."""
-    sizes = [inputs(order), width, width, 4]
-    found: list[Tensor] = []
-    for i, (fan_in, fan_out) in enumerate(pairwise(sizes)):
-        scale = (0.1 if i == 2 else 1.0) * fan_in**-0.5
-        found += [scale * torch.randn(fan_out, fan_in, generator=generator, dtype=torch.float64)]
-        found += [torch.zeros(fan_out, dtype=torch.float64)]
-    return found
-
-
-def layers_of(flat: Sequence[Tensor]) -> Layers:
-    """Return the layers of weights and biases one behind the other."""
-    return list(zip(flat[::2], flat[1::2], strict=True))
+    return random_layers([inputs(order), width, width, 4], generator)

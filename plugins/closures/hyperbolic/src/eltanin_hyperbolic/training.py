@@ -14,8 +14,9 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
+from eltanin_gas.perceptron import Layers, layers_of
 from eltanin_hyperbolic.faces import Faces
-from eltanin_hyperbolic.tail import Layers, layers_of, learned
+from eltanin_hyperbolic.tail import learned
 
 ROUND = 100  # evaluations of the loss on the same faces
 REMEMBERED = 20  # steps of L-BFGS

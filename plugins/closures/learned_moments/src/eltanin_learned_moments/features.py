@@ -10,18 +10,17 @@ like |c| at most and b vanishes far out, so that least entropy has a solution on
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from itertools import pairwise
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
 
+from eltanin_gas.perceptron import Layers, network, random_layers
 from eltanin_learned_moments.family import Features
 
 REACH = 4.0  # R, in thermal speeds: as far as the features begin as Hermite's
 INPUTS = 3
 
-Layers = Sequence[tuple[Tensor, Tensor]]  # weight (out, in) and bias (out,) of each layer
 FeatureMap = Callable[[Tensor], Features]  # of velocities c (cells, V)
 
 
@@ -52,10 +51,7 @@ def learned(layers: Layers, even: int, odd: int) -> FeatureMap:
         a, b = begin(c)
         square = c**2
         x = torch.stack([square / (1 + square), square / (REACH**2 + square), torch.log1p(square) / 4], dim=-1)
-        for weight, bias in layers[:-1]:
-            x = torch.tanh(x @ weight.T + bias)
-        weight, bias = layers[-1]
-        out = (x @ weight.T + bias).movedim(-1, 1)  # (cells, 2 (even + odd), V)
+        out = network(layers, x).movedim(-1, 1)  # (cells, 2 (even + odd), V)
         grown = torch.sqrt(1 + square)[:, None]
         sign = torch.cat([torch.ones_like(out[:, :even]), (c[:, None] / grown).expand(-1, odd, -1)], dim=1)
         return Features(a + sign * grown * out[:, :count], b + sign * out[:, count:] / (1 + square / REACH**2)[:, None])
@@ -68,18 +64,7 @@ def first_layers(width: int, features: int, generator: torch.Generator, last: fl
 
     last: size of the last layer's weights, by which the features first differ from bounded Hermite ones.
     """
-    sizes = [INPUTS, width, width, 2 * features]
-    found: list[Tensor] = []
-    for i, (fan_in, fan_out) in enumerate(pairwise(sizes)):
-        scale = last * fan_in**-0.5 if i == 2 else 2 * fan_in**-0.5
-        found += [scale * torch.randn(fan_out, fan_in, generator=generator, dtype=torch.float64)]
-        found += [(i < 2) * torch.randn(fan_out, generator=generator, dtype=torch.float64)]
-    return found
-
-
-def layers_of(flat: Sequence[Tensor]) -> Layers:
-    """Return the layers of weights and biases one behind the other."""
-    return list(zip(flat[::2], flat[1::2], strict=True))
+    return random_layers([INPUTS, width, width, 2 * features], generator, last, inner=2.0, biased=True)
 
 
 def _powers(c: Tensor, even: int, odd: int) -> tuple[list[Tensor], list[Tensor]]:

@@ -12,10 +12,12 @@ from torch import Tensor
 from eltanin.batch import Properties, Ragged
 from eltanin.protocols import Dataset, Metrics, OwnDomain, Rng
 from eltanin_gas.flows.system import RelaxationTime
+from eltanin_gas.gates import check_six_moments
 from eltanin_gas.monatomic import invariants
+from eltanin_gas.perceptron import Layers, layers_of, seeded
 from eltanin_gas.problems import Problems
 from eltanin_learned_moments.closing import closing_moments
-from eltanin_learned_moments.features import FeatureMap, Layers, first_layers, layers_of, learned
+from eltanin_learned_moments.features import FeatureMap, first_layers, learned
 from eltanin_learned_moments.gas import lifted, raw_moments
 from eltanin_learned_moments.march import KineticFlow, Record, march
 from eltanin_learned_moments.training import NEAREST, Cells, Schedule, cells_of, fit, relative_divergence
@@ -109,13 +111,12 @@ class LearnedMoments:
 
     def check(self, x: Problems) -> None:
         """Refuse problems of another gas."""
-        if x.fields.values.ndim != 2 or x.fields.values.shape[1] != 6:
-            raise ValueError(f"fields of shape {x.fields.values.shape}: a monatomic gas has six moments, (cells, 6)")
+        check_six_moments(x)
 
     def init(self, data: Dataset[Problems, Properties, Properties], rng: Rng) -> dict[str, Any]:
         """Return a member with random weights."""
         del data
-        parameters = first_layers(self.width, self.even + self.odd, _generator(rng), last=0.1 if self.steps else 0.0)
+        parameters = first_layers(self.width, self.even + self.odd, seeded(rng), last=0.1 if self.steps else 0.0)
         return {"parameters": [x.numpy() for x in parameters]}
 
     def train(
@@ -125,7 +126,7 @@ class LearnedMoments:
         cells, weights = drawn(data, rng)
         schedule = Schedule(self.steps, self.cells, self.rate, self.even, self.odd)
         flat = [torch.as_tensor(np.array(x)) for x in state["parameters"]]
-        flat, losses = fit(flat, cells, weights, schedule, _generator(rng))
+        flat, losses = fit(flat, cells, weights, schedule, seeded(rng))
         some = torch.linspace(0, len(weights) - 1, min(LOOKED_AT, len(weights))).long()
         left = relative_divergence(cells[some], learned(layers_of(flat), self.even, self.odd))
         told = {
@@ -155,7 +156,3 @@ def drawn(data: Dataset[Problems, Properties, Properties], rng: Rng) -> tuple[Ce
         )
     weights = (rng.exponential(size=len(data)) / np.maximum(told.counts, 1))[told.owner]
     return cells[away], torch.as_tensor(weights)[away]
-
-
-def _generator(rng: Rng) -> torch.Generator:
-    return torch.Generator().manual_seed(int(rng.integers(2**62)))

@@ -21,8 +21,9 @@ import torch
 from torch import Tensor
 
 from eltanin_gas.distributions import NODES, SPACING
+from eltanin_gas.perceptron import layers_of
 from eltanin_learned_moments.family import Features, distribution, entropy, invariants, moments, with_invariants
-from eltanin_learned_moments.features import FeatureMap, layers_of, learned
+from eltanin_learned_moments.features import FeatureMap, learned
 from eltanin_learned_moments.gas import Grid, frame
 from eltanin_learned_moments.projection import entropic_projection
 
