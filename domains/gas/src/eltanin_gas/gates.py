@@ -24,7 +24,10 @@ TRIALS = 2
 def check_six_moments(x: Problems) -> None:
     """Refuse problems of another gas than a monatomic one, by a ValueError."""
     if x.fields.values.ndim != 2 or x.fields.values.shape[1] != len(NAMES):
-        raise ValueError(f"fields of shape {x.fields.values.shape}: a monatomic gas has six moments, (cells, 6)")
+        raise ValueError(
+            f"fields of shape {x.fields.values.shape}: a monatomic gas has six moments; give (cells, {len(NAMES)}),"
+            f" {', '.join(NAMES)}"
+        )
 
 
 def flaws(x: Problems) -> Mapping[int, Failure]:

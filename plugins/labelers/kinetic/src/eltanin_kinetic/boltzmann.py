@@ -10,6 +10,7 @@ import torch
 
 from eltanin.batch import Properties, Ragged
 from eltanin.protocols import Failure, Labels, Rng, System
+from eltanin_gas.gates import check_six_moments
 from eltanin_gas.lift import impossible, two_gaussians
 from eltanin_gas.monatomic import NAMES
 from eltanin_gas.problems import Boundary, Problems
@@ -72,10 +73,7 @@ class Boltzmann:
     def check(self, x: Problems) -> None:
         """Refuse fields that are no gas, and problems that are too cold, too large, too long or looked at elsewhere."""
         check_instants(x, self.instants)
-        if x.fields.values.ndim != 2 or x.fields.values.shape[1] != len(NAMES):
-            raise ValueError(
-                f"fields of shape {x.fields.values.shape}: give (cells, {len(NAMES)}), the moments {', '.join(NAMES)}"
-            )
+        check_six_moments(x)
         for i in range(len(x)):
             if failure := self._refused(x[np.array([i])]):
                 raise ValueError(f"problem {i}: {failure.message}")

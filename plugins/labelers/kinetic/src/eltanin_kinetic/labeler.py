@@ -12,6 +12,7 @@ import torch
 from eltanin.batch import Properties, Ragged
 from eltanin.protocols import Failure, Labels, Rng, System
 from eltanin_gas.distributions import NODES
+from eltanin_gas.gates import check_six_moments
 from eltanin_gas.lift import impossible, two_gaussians
 from eltanin_gas.monatomic import NAMES
 from eltanin_gas.problems import Boundary, Problems
@@ -75,10 +76,7 @@ class Bgk:
     def check(self, x: Problems) -> None:
         """Refuse fields that are not six moments of a gas, and runs that were looked at elsewhere than labels are."""
         check_instants(x, self.instants)
-        if x.fields.values.ndim != 2 or x.fields.values.shape[1] != len(NAMES):
-            raise ValueError(
-                f"fields of shape {x.fields.values.shape}: give (cells, {len(NAMES)}), the moments {', '.join(NAMES)}"
-            )
+        check_six_moments(x)
         for i, fields in enumerate(x.fields.rows()):
             if failure := self._refused(fields):
                 raise ValueError(f"problem {i}: {failure.message}")
